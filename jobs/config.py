@@ -1,0 +1,199 @@
+"""A deployment's configuration: one small YAML file, checked whole before anything runs.
+
+Paths are relative to the file. `docs/configuration.md` is the reference; every key is a field below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+
+from jobs.lake import Lake, LakeError, day_text
+
+FORMATS = ("parquet", "csv", "jsonl")
+MINILM = "minilm"
+
+
+class ConfigError(LakeError):
+    """Which key of the configuration is wrong, and what it may be."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one raw table lies: a folder, with `ds=YYYY-MM-DD` folders by day of arrival or without."""
+
+    path: Path
+    format: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """The rules of cleaning."""
+
+    max_lateness_days: int = 3
+    robot_events_per_minute: int = 120
+    min_note_characters: int = 4
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """NoteLLM's bounds (section 3.2) and the caps that keep one user or note from deciding a day."""
+
+    window_days: int = 7
+    low: float = 0.01
+    high: float = 30.0
+    top: int = 10
+    max_clicks_per_user: int = 1000
+    hot_note_share: float = 0.1
+    hot_note_min_users: int = 1000
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """RQ-VAE training (TIGER, section 3.1; optimiser after the public reproductions that do not collapse)."""
+
+    levels: int = 3
+    codes: int = 256
+    epochs: int = 200
+    seed: int = 17
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole file."""
+
+    home: Path
+    lake: Path
+    timezone: str
+    sources: Mapping[str, Source]
+    image_roots: tuple[Path, ...] = ()
+    encoders: Mapping[str, str] = field(default_factory=lambda: {"default": MINILM})
+    ingest: Ingest = Ingest()
+    pairs: Pairs = Pairs()
+    quantizer: Quantizer = Quantizer()
+
+    def source(self, name: str) -> Source:
+        """The source of a raw table. Raises `ConfigError` where the file names none."""
+        if name not in self.sources:
+            raise ConfigError(f"the configuration names no source {name!r}: add sources.{name}.path")
+        return self.sources[name]
+
+    def open_lake(self) -> Lake:
+        """The lake that the file names."""
+        return Lake.open(self.lake)
+
+    def inside_allowed_roots(self, path: Path, parameter: str) -> Path:
+        """`path`, resolved, if it lies in the lake or a configured source; a parameter must not reach elsewhere.
+
+        Raises `ConfigError`.
+        """
+        resolved = (self.home / path).resolve()
+        roots = [self.lake, *(s.path for s in self.sources.values())]
+        if not any(resolved.is_relative_to(root.resolve()) for root in roots):
+            raise ConfigError(
+                f"parameter {parameter} is {str(path)!r}, which lies outside the lake and the configured sources: "
+                f"put the files under one of {', '.join(str(r) for r in roots)}"
+            )
+        return resolved
+
+
+def load_config(file: str | Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises `ConfigError` naming the key, what it is, and what it may be.
+    """
+    path = Path(file)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no configuration file {path}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must be a mapping of keys; see docs/configuration.md")
+    home = path.resolve().parent
+    known = {f.name for f in dataclasses.fields(Config)} - {"home"}
+    _reject_unknown(raw, known, "")
+    for key in ("lake", "timezone", "sources"):
+        if key not in raw:
+            raise ConfigError(f"{path}: key {key} is missing")
+    return Config(
+        home=home,
+        lake=home / _text(raw["lake"], "lake"),
+        timezone=_timezone(raw["timezone"]),
+        sources={name: _source(home, name, value) for name, value in _mapping(raw["sources"], "sources").items()},
+        image_roots=tuple(home / _text(p, "image_roots") for p in raw.get("image_roots", [])),
+        encoders={"default": MINILM, **_mapping(raw.get("encoders", {}), "encoders")},
+        ingest=_section(Ingest, raw, "ingest"),
+        pairs=_section(Pairs, raw, "pairs"),
+        quantizer=_section(Quantizer, raw, "quantizer"),
+    )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The two arguments every job has: which configuration and which day."""
+    parser.add_argument("--config", type=load_config, required=True, help="the deployment's YAML file")
+    parser.add_argument("--day", type=day_text, required=True, help="the day to make, YYYY-MM-DD")
+    return parser
+
+
+def _source(home: Path, name: str, value: Any) -> Source:
+    if name not in ("events", "notes", "users"):
+        raise ConfigError(f"sources.{name}: the sources are events, notes and users")
+    raw = _mapping(value, f"sources.{name}")
+    _reject_unknown(raw, {"path", "format", "columns"}, f"sources.{name}.")
+    if "path" not in raw:
+        raise ConfigError(f"sources.{name}.path is missing")
+    if raw.get("format") not in (None, *FORMATS):
+        raise ConfigError(f"sources.{name}.format is {raw['format']!r}: it may be {', '.join(FORMATS)}")
+    columns = _mapping(raw.get("columns", {}), f"sources.{name}.columns")
+    return Source(home / _text(raw["path"], f"sources.{name}.path"), raw.get("format"), columns)
+
+
+def _section(kind: Any, raw: Mapping[str, Any], name: str) -> Any:
+    values = _mapping(raw.get(name, {}), name)
+    defaults = {f.name: f.default for f in dataclasses.fields(kind)}
+    _reject_unknown(values, set(defaults), f"{name}.")
+    for key, value in values.items():
+        wanted = type(defaults[key])
+        if isinstance(value, bool) or not isinstance(value, (int, wanted)):
+            raise ConfigError(f"{name}.{key} is {value!r}: it must be of type {wanted.__name__}")
+        if value < 0:
+            raise ConfigError(f"{name}.{key} is {value!r}: it must not be negative")
+    return kind(**{key: type(defaults[key])(value) for key, value in values.items()})
+
+
+def _timezone(value: Any) -> str:
+    try:
+        return str(ZoneInfo(_text(value, "timezone")))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigError(f"timezone is {value!r}: write an IANA name such as Asia/Shanghai or UTC") from None
+
+
+def _mapping(value: Any, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{key} is {value!r}: it must be a mapping")
+    return value
+
+
+def _text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{key} is {value!r}: it must be text")
+    return value
+
+
+def _reject_unknown(raw: Mapping[str, Any], known: set[str], prefix: str) -> None:
+    for key in raw:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
+            raise ConfigError(f"unknown key {prefix}{key}: {hint}")

@@ -1,0 +1,1 @@
+"""What a table is and what it promises. Nothing here reads, writes or computes."""
