@@ -20,7 +20,7 @@ Fashion > Dresses | tea_dress | dress | tea dress; midi dress; summer frock | �
 Fashion > Dresses | chunky_knit | jacket | chunky cardigan; knit jacket; oversized knit | 粗针开衫；毛衣外套；慵懒针织衫 | does not pill after ten washes; feels like a hug; layers over anything | 洗十次也不起球；像被抱住一样暖；里面随便叠穿
 Beauty > Skincare | face_serum | dropper | face serum; essence; night serum | 面部精华；精华液；夜间精华 | sinks in within a minute; layers well under sunscreen; calmed my cheeks in two weeks | 一分钟就吸收；叠防晒不搓泥；两周脸颊就稳定了
 Beauty > Skincare | sunscreen | tube | sunscreen; sun milk; daily SPF | 防晒霜；防晒乳；日常防晒 | leaves no cast; does not sting the eyes; survives a whole beach day | 完全不假面；不辣眼睛；海边一整天都扛得住
-Beauty > Makeup | lip_tint | lipstick | lip tint; lipstick; lip glaze | 唇釉；口红；唇泥 | stays on through hotpot; does not dry out the lips; looks right in any light | 吃火锅都不掉；嘴唇不拔干；什么光线下都好看
+Beauty > Makeup | lip_tint | lipstick | lip tint; lipstick; lip glaze | 唇釉；唇蜜；唇泥 | stays on through hotpot; does not dry out the lips; looks right in any light | 吃火锅都不掉；嘴唇不拔干；什么光线下都好看
 Beauty > Makeup | perfume | bottle | perfume; eau de toilette; solid fragrance | 香水；淡香水；香膏 | opens with pear and ends in musk; lasts until dinner; earns a compliment every time | 前调是梨后调是麝香；能留香到晚饭；每次喷都被夸
 Outdoor > Camping > Shelter | ultralight_tent | tent | ultralight tent; backpacking tent; trekking tent | 轻量帐篷；徒步帐篷；登山帐 | pitches in under five minutes; stays dry in heavy rain; weighs less than my water | 五分钟就能搭好；大雨也不漏水；比我的水还轻
 Outdoor > Camping > Shelter | camp_stove | pot | camp stove; gas burner; hiking cook set | 露营炉具；户外气炉；徒步锅具 | boils half a litre in three minutes; shrugs off the wind; packs inside a mug | 三分钟烧开半升水；刮风也点得着；能收进杯子里

@@ -48,9 +48,13 @@ def draw_picture(seed: int, notes: Notes, note: int) -> Image.Image:
     mask = mask.resize(size, Image.Resampling.BILINEAR)
     x = (SIDE - size[0]) // 2 + int(rng.integers(-4, 5))
     y = (SIDE - size[1]) // 2 + int(rng.integers(-4, 5))
-    draw.ellipse((x + 4, y + size[1] - 5, x + size[0] - 4, y + size[1] + 3), fill=tuple(int(v * 0.8) for v in ground))
+    draw.ellipse(
+        (x + 4, y + size[1] - 5, x + size[0] - 4, y + size[1] + 3), fill=tuple(int(v * 0.8) for v in ground)
+    )
     shade = 0.9 + 0.2 * rng.random()
-    picture.paste(_cloth(int(notes.colour[note]), int(notes.pattern[note]), shade).crop((0, 0, *size)), (x, y), mask)
+    picture.paste(
+        _cloth(int(notes.colour[note]), int(notes.pattern[note]), shade).crop((0, 0, *size)), (x, y), mask
+    )
     noise = rng.normal(0.0, 3.0, (SIDE, SIDE, 1)).astype(np.float32)
     return Image.fromarray(np.clip(np.asarray(picture, dtype=np.float32) + noise, 0, 255).astype(np.uint8))
 

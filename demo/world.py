@@ -14,9 +14,15 @@ VERSION = 1  # of the generator: raise it when the same seed makes other bytes
 TIME_ZONE = "Asia/Shanghai"  # no summer time: a local day is 24 hours long
 DAY_US = 86_400_000_000
 EVENTS_PER_NOTE, EVENTS_PER_USER = 30, 50  # over the nine days of the small world
-_LIMITS = {"notes": 50_000_000, "users": 100_000_000, "events": 10_000_000_000, "days": 366, "pictures": 1_000_000}
+_LIMITS = {
+    "notes": 50_000_000,
+    "users": 100_000_000,
+    "events": 10_000_000_000,
+    "days": 366,
+    "pictures": 1_000_000,
+}
 _AT_LEAST = {"notes": 50, "users": 5, "events": 100, "days": 1, "pictures": 0}
-_PARTS = ("notes", "texts", "pictures", "users", "clicks", "robots", "dirt", "truth")
+_PARTS = ("notes", "texts", "pictures", "users", "trial", "clicks", "robots", "dirt", "truth")
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ def resolve(
 
     Raises `ValueError` naming the option that is out of its range.
     """
+    _check_range("days", days)
     if notes is None:
         notes = 500 if events is None else min(max(500, events // 100), 1_000_000)
     if events is None:
@@ -80,10 +87,8 @@ def resolve(
 
 
 def _check(world: World) -> None:
-    for name, limit in _LIMITS.items():
-        value = getattr(world, name)
-        if not _AT_LEAST[name] <= value <= limit:
-            raise ValueError(f"--{name} is {value:,}; it must lie between {_AT_LEAST[name]:,} and {limit:,}")
+    for name in _LIMITS:
+        _check_range(name, getattr(world, name))
     if not 0 <= world.seed < 2**63:
         raise ValueError(f"--seed is {world.seed}; it must lie between 0 and 2**63 - 1")
     try:
@@ -97,8 +102,14 @@ def _check(world: World) -> None:
         raise ValueError(f"--end is {world.end!r}; write it as {end.isoformat()}")
 
 
+def _check_range(name: str, value: int) -> None:
+    low, high = _AT_LEAST[name], _LIMITS[name]
+    if not low <= value <= high:
+        raise ValueError(f"--{name} is {value:,}; it must lie between {low:,} and {high:,}")
+
+
 def rng_for(seed: int, part: str, *index: int) -> np.random.Generator:
-    """The generator of one part of the world (and of one chunk, day or note in it), independent of all others."""
+    """The generator of one part of the world (of one chunk, day or note in it), independent of all others."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_PARTS.index(part), *index)))
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,18 +101,26 @@ class Artifacts:
 
 def append_numbered(folder: Path, suffix: str, content: bytes) -> Path:
     """Write the next of `000001.{suffix}`, `000002.{suffix}`, ... in one step that cannot overwrite another's."""
-    half = folder / f".half.{os.getpid()}"
+    while True:
+        taken = sorted(folder.glob(f"[0-9]*.{suffix}"))
+        try:
+            return create_numbered(folder, int(taken[-1].stem) + 1 if taken else 1, suffix, content)
+        except FileExistsError:
+            continue  # a lost race tries the next number
+
+
+def create_numbered(folder: Path, number: int, suffix: str, content: bytes) -> Path:
+    """Write `{number:06d}.{suffix}` whole, in one step. Raises `FileExistsError` where another was first.
+
+    For content that follows from the files before it: whoever lost reads them again and makes it anew.
+    """
+    path = folder / f"{number:06d}.{suffix}"
+    half = folder / f".half.{number:06d}.{os.getpid()}.{threading.get_ident()}"
     write_atomically(half, content)
     try:
-        while True:
-            taken = sorted(folder.glob(f"[0-9]*.{suffix}"))
-            path = folder / f"{int(taken[-1].stem) + 1 if taken else 1:06d}.{suffix}"
-            try:
-                os.link(half, path)  # fails where the name is taken: a lost race tries the next number
-                sync_folder(folder)
-                return path
-            except FileExistsError:
-                continue
+        os.link(half, path)  # fails where the name is taken
+        sync_folder(folder)
+        return path
     finally:
         half.unlink()
 

@@ -19,8 +19,6 @@ from schemas.tables import table
 
 if TYPE_CHECKING:
     import duckdb
-    import great_expectations as gx
-    import pandas as pd
 
 log = logging.getLogger("notemill")
 ROWS_IN_MEMORY = 1_000_000
@@ -141,8 +139,7 @@ def _with_figure(check: Check, meaning: str, figure: float | None) -> Check:
 def _validated(suite_name: str, suite: list[dict[str, Any]], frame: Any, on_spark: bool = False) -> list[Check]:
     import great_expectations as gx
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context = _context()
     sources = context.data_sources
     source = sources.add_spark("staged", persist=False) if on_spark else sources.add_pandas("staged")
     batch = source.add_dataframe_asset(suite_name).add_batch_definition_whole_dataframe("all")
@@ -150,6 +147,17 @@ def _validated(suite_name: str, suite: list[dict[str, Any]], frame: Any, on_spar
         gx.ExpectationSuite(name=suite_name, expectations=suite), result_format="SUMMARY"
     )
     return [_check(suite_name, result.to_json_dict()) for result in found.results]
+
+
+def _context() -> Any:
+    """A context that lives in memory only: by default it would leave a folder for Data Docs behind each time."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    context = gx.get_context(project_config=DataContextConfig(store_backend_defaults=stores), mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
+    return context
 
 
 def _check(suite: str, result: Mapping[str, Any]) -> Check:

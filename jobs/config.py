@@ -59,12 +59,13 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Quantizer:
-    """RQ-VAE training (TIGER, section 3.1; optimiser after the public reproductions that do not collapse)."""
+    """RQ-VAE training (TIGER, section 3.1), and the least share of different vectors that must get different IDs."""
 
     levels: int = 3
     codes: int = 256
-    epochs: int = 200
+    epochs: int = 100
     seed: int = 17
+    min_separated_share: float = 0.7
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,18 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParse
     parser.add_argument("--config", type=load_config, required=True, help="the deployment's YAML file")
     parser.add_argument("--day", type=day_text, required=True, help="the day to make, YYYY-MM-DD")
     return parser
+
+
+def yes_or_no(value: str) -> bool:
+    """A switch of a run, as a DAG writes it. Raises `ConfigError`."""
+    if value.lower() not in ("true", "false"):
+        raise ConfigError(f"{value!r} is neither true nor false")
+    return value.lower() == "true"
+
+
+def optional_path(value: str) -> Path | None:
+    """A path, or None for the empty text that a DAG passes where nobody chose one."""
+    return Path(value) if value else None
 
 
 def _source(home: Path, name: str, value: Any) -> Source:

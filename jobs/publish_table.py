@@ -10,7 +10,7 @@ import argparse
 import json
 import logging
 import shutil
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 from jobs.audit import Audit, audit
@@ -31,21 +31,23 @@ class PromiseBroken(LakeError):
 
 
 def publish(lake: Lake, wanted: Table, day: str) -> dict[str, Any]:
-    """Audit and swap in a table's staged partition, its companions (the quarantine) first. Returns its manifest.
+    """Audit and swap in a table's staged partition together with its companions (the quarantine). Returns its manifest.
 
-    Raises `LakeError` where nothing is staged, `PromiseBroken` where a promise does not hold.
+    All are audited before any is swapped in, the table itself last.
+    Raises `LakeError` where nothing is staged, `PromiseBroken` where a promise of any does not hold.
     """
-    for companion in wanted.companions:
-        publish(lake, table(companion), day)
-    with lake.locked(wanted, day):
-        folder = lake.place("staging", wanted, day)
-        record = _staged_record(lake, wanted, day, folder)
-        if "reused" in record or record["partition"] == lake.partition(wanted, day):
-            return _finish_earlier(lake, wanted, day, folder)
-        return _audit_and_swap(lake, wanted, day, folder, record)
+    group = [*(table(name) for name in wanted.companions), wanted]
+    with ExitStack() as locks:
+        for member in group:
+            locks.enter_context(lake.locked(member, day))
+        ready = [(member, _staged_record(lake, member, day)) for member in group]
+        audits = [(member, record, _audited(lake, member, day, record)) for member, record in ready]
+        _require_promises(lake, day, audits)
+        return [_swapped(lake, member, day, record, found) for member, record, found in audits][-1]
 
 
-def _staged_record(lake: Lake, wanted: Table, day: str, folder: Path) -> dict[str, Any]:
+def _staged_record(lake: Lake, wanted: Table, day: str) -> dict[str, Any]:
+    folder = lake.place("staging", wanted, day)
     sealed = folder / "staged.json"
     if sealed.exists():
         record: dict[str, Any] = json.loads(sealed.read_bytes())
@@ -54,37 +56,47 @@ def _staged_record(lake: Lake, wanted: Table, day: str, folder: Path) -> dict[st
         return {"reused": lake.partition(wanted, day)}
     raise LakeError(
         f"nothing whole is staged for table {wanted.name} ds={day}: run the job that makes it "
-        f"({'a killed one left a part' if folder.exists() else 'it has not run'}), then publish again"
+        f"({'a killed run left a part of it' if folder.exists() else 'it has not run'}), then publish again"
     )
 
 
-def _finish_earlier(lake: Lake, wanted: Table, day: str, folder: Path) -> dict[str, Any]:
-    """The partition is published: this run reused it, or an earlier publish was killed after its swap."""
-    manifest = lake.manifest(wanted, day)
-    shutil.rmtree(folder, ignore_errors=True)
-    log.info("%s ds=%s: %s is published, %d rows", wanted.name, day, manifest["partition"], manifest["rows"])
-    return manifest
-
-
-def _audit_and_swap(lake: Lake, wanted: Table, day: str, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
-    found = audit(lake, wanted, day, folder / "data", record)
+def _audited(lake: Lake, wanted: Table, day: str, record: dict[str, Any]) -> Audit | None:
+    """The audit, kept beside the table; None where the partition is published already: this run found it right and
+    reused it, or an earlier publish was killed after its swap."""
+    if "reused" in record or record["partition"] == lake.partition(wanted, day):
+        return None
+    found = audit(lake, wanted, day, lake.place("staging", wanted, day) / "data", record)
     _keep_audit(lake, wanted, day, record, found)
-    if not found.holds:
+    return found
+
+
+def _require_promises(lake: Lake, day: str, audits: list[tuple[Table, dict[str, Any], Audit | None]]) -> None:
+    for wanted, record, found in audits:
+        if found is None or found.holds:
+            continue
         broken = "; ".join(check.sentence() for check in found.checks if not check.holds)
         page = lake.place("audits", wanted, day) / f"{record['partition']}.html"
         last = lake.partition(wanted, day) or lake.last_before(wanted, day)
         raise PromiseBroken(
-            f"table {wanted.name} ds={day} is not published, {'the last good partition stays' if last else 'none is published yet'}"
-            f": {broken}. See {page}; what was staged is in {folder / 'data'}"
+            f"table {wanted.name} ds={day} is not published ({'the last good partition stays' if last else 'none is yet'}): "
+            f"{broken}. See {page}; what was staged lies in {lake.place('staging', wanted, day) / 'data'}"
         )
-    manifest = {**record, "checks": {"held": len(found.checks), "skipped": len(found.skipped), "metrics": found.metrics}}
-    write_atomically(lake.place("manifests", wanted, day) / f"{record['partition']}.json", canonical_json(manifest))
-    for path in sorted((folder / "data").glob("part-?????.parquet")):
-        path.rename(path.with_name(f"{path.stem}-{record['partition']}.parquet"))
-    lake.swap_in(wanted, day, folder / "data")
-    shutil.rmtree(folder)
-    log.info("%s ds=%s: published %s, %d rows, %d promises held", wanted.name, day, record["partition"], record["rows"], len(found.checks))
-    return manifest
+
+
+def _swapped(lake: Lake, wanted: Table, day: str, record: dict[str, Any], found: Audit | None) -> dict[str, Any]:
+    folder = lake.place("staging", wanted, day)
+    if found is not None:
+        checks = {"held": len(found.checks), "skipped": len(found.skipped), "metrics": found.metrics}
+        manifest = lake.place("manifests", wanted, day) / f"{record['partition']}.json"
+        write_atomically(manifest, canonical_json({**record, "checks": checks}))
+        for path in sorted((folder / "data").glob("part-?????.parquet")):
+            path.rename(path.with_name(f"{path.stem}-{record['partition']}.parquet"))
+        lake.swap_in(wanted, day, folder / "data")
+    shutil.rmtree(folder, ignore_errors=True)
+    kept = lake.manifest(wanted, day)
+    how = f"published, {len(found.checks)} promises held" if found else "is published already"
+    log.info("%s ds=%s: %s %s, %d rows", wanted.name, day, kept["partition"], how, kept["rows"])
+    return kept
 
 
 def _keep_audit(lake: Lake, wanted: Table, day: str, record: dict[str, Any], found: Audit) -> None:

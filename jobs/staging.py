@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -124,6 +125,22 @@ def stage_spark(
         placed.sortWithinPartitions(*table.order).write.parquet(str(data), compression="zstd")
         _name_parts(data, table)
         _seal(data.parent, _record(table, plan, data, counts() if counts else None))
+
+
+@contextmanager
+def persisted(rows: DataFrame, plan: Plan) -> Iterator[DataFrame]:
+    """`rows`, computed once for the several actions of a block.
+
+    Spark finds a cached frame by its plan, in which a file is its path alone, and sessions of one server share the
+    cache: the fingerprint in the plan keeps a killed run's rows from being taken for those of files written since.
+    """
+    from pyspark.sql import functions as F
+
+    frame = rows.where(F.lit(plan.fingerprint).isNotNull()).persist()
+    try:
+        yield frame
+    finally:
+        frame.unpersist()
 
 
 def _name_parts(data: Path, table: Table) -> None:

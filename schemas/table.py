@@ -107,13 +107,13 @@ class Table:
 
     def ddl(self) -> str:
         """The Spark DDL text of the columns."""
-        return ", ".join(f"`{c.name}` {c.type}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
+        return ", ".join(f"`{c.name}` {c.type}" for c in self.columns)
 
     def arrow_schema(self) -> pa.Schema:
-        """The Arrow schema of a partition's files."""
+        """The Arrow schema of a partition's files; that a column holds no nulls is promised and audited, not typed."""
         import pyarrow as pa
 
-        return pa.schema([pa.field(c.name, c.arrow_type(), nullable=c.nullable) for c in self.columns])
+        return pa.schema([pa.field(c.name, c.arrow_type()) for c in self.columns])
 
     def differences(self, schema: pa.Schema) -> list[str]:
         """All the ways in which `schema` is not the declared one (names, types, order); none where it fits."""

@@ -19,7 +19,7 @@ PATIENT_SECONDS = "25"  # a task without a heartbeat for so long is taken for de
 # What Airflow needs to run on one machine, quick on its feet. Names: `airflow config list --defaults`.
 AIRFLOW = {
     "CORE__LOAD_EXAMPLES": "False",
-    "CORE__EXECUTOR": "LocalExecutor",
+    "CORE__EXECUTOR": "stack.executor.WarmLocalExecutor",
     "CORE__MP_START_METHOD": "fork",  # task processes inherit what the scheduler has imported
     "CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
     "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
@@ -27,6 +27,7 @@ AIRFLOW = {
     "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{API_USER}:admin",
     "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
     "API__WORKERS": "1",
+    "API__MAXIMUM_PAGE_LIMIT": "1000",
     "API__INSTANCE_NAME": "notemill",
     "API__LOG_FETCH_TIMEOUT_SEC": "10",
     "USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -83,9 +84,8 @@ def base_environment(home: Home, java: Path) -> dict[str, str]:
         **kept,
         **SILENT,
         MARKER: home.id,
-        "NOTEMILL_HOME": str(home.state),
         "PATH": os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)]),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(home.root), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.environ.get("PYTHONPATH") or str(home.root),
         "PYTHONUNBUFFERED": "1",
         "PYSPARK_PYTHON": python,  # unset, workers run whatever `python3` is
         "PYSPARK_DRIVER_PYTHON": python,
@@ -140,5 +140,5 @@ def write_secrets(home: Home) -> None:
     config["api_auth"] = {"jwt_secret": keys.key(home.keys, "jwt_secret", num_bytes=64)}
     text = io.StringIO()
     config.write(text)
-    keys.write_private(home.airflow / "airflow.cfg", text.getvalue().replace("%", "%%"))
+    keys.write_private(home.airflow / "airflow.cfg", text.getvalue())
     keys.write_private(home.keys / "ui_users.json", json.dumps({API_USER: api_password(home)}))

@@ -29,7 +29,7 @@ class Home:
 
     @property
     def id(self) -> str:
-        """Twelve hex digits that differ between checkouts."""
+        """Twelve hex digits that differ between stacks."""
         return state_hash(self.state)
 
     @property
@@ -61,10 +61,26 @@ def state_hash(state: Path) -> str:
     return hashlib.sha256(str(state).encode()).hexdigest()[:12]
 
 
-def find_home() -> Home:
-    """Folders of this checkout: under ./.notemill, or where NOTEMILL_HOME says."""
-    state = Path(os.environ.get("NOTEMILL_HOME") or ROOT / ".notemill").absolute()
+def base_folder() -> Path:
+    """Where all of a checkout's state lies: ./.notemill, or where NOTEMILL_HOME says."""
+    return Path(os.environ.get("NOTEMILL_HOME") or ROOT / ".notemill").absolute()
+
+
+def home_of(config: Path) -> Home:
+    """The stack of one configuration file. Each has its own, as the scheduler remembers which days are done: those of one
+    configuration say nothing about another's."""
+    path = config.resolve()
+    state = base_folder() / "stacks" / f"{path.parent.name}-{state_hash(path)[:8]}"
     return Home(ROOT, state, run_folder(state))
+
+
+def home_at(state: Path) -> Home:
+    return Home(ROOT, state, run_folder(state))
+
+
+def all_homes() -> list[Home]:
+    """Every stack that this checkout has ever had."""
+    return [home_at(state) for state in sorted((base_folder() / "stacks").glob("*")) if state.is_dir()]
 
 
 def run_folder(state: Path) -> Path:

@@ -26,6 +26,11 @@ def key(folder: Path, name: str, num_bytes: int = 32) -> str:
     return path.read_text(encoding="ascii")
 
 
+def token(folder: Path, name: str) -> str:
+    """A key as letters, digits, - and _ only, for places where the padding (=) of `key` would be syntax."""
+    return key(folder, name).rstrip("=")
+
+
 def password(folder: Path, name: str) -> str:
     """A password a person can type: 20 URL-safe characters, 120 bits."""
     return key(folder, name, num_bytes=15)

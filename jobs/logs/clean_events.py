@@ -10,16 +10,15 @@ from __future__ import annotations
 import argparse
 import logging
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from jobs.config import Config, add_run_arguments
+from jobs.config import Config, add_run_arguments, optional_path
 from jobs.lake import Lake
 from jobs.session import run_job, spark_session
 from jobs.sources import Drop, day_bounds, day_folders, find_drop, read_drop
-from jobs.staging import Plan, published_reads, run_once, stage_spark
+from jobs.staging import Plan, persisted, published_reads, run_once, stage_spark
 from schemas.tables import EVENT_KINDS, EVENTS, EVENTS_QUARANTINE, NOTES, RAW_EVENTS
 
 if TYPE_CHECKING:
@@ -112,20 +111,21 @@ def stage(config: Config, lake: Lake, plan: Plan, drop: Drop) -> None:
         raw, num_source = of_day, of_day.count()
     notes = spark.read.parquet(*lake.files(NOTES, plan.day)).select("note_id", "created_at")
     rules = config.ingest
-    rows = judged(
+    judgement = judged(
         once_each(raw), notes, day=day, lateness=rules.max_lateness_days, rate=rules.robot_events_per_minute
-    ).persist()
-    counts = {"num_source": num_source, **counts_of(rows)}
-    stage_spark(lake, EVENTS_QUARANTINE, plan, quarantined(rows), lambda: counts, counts["num_quarantined"])
-    kept = rows.where(F.col("verdict").isNull()).select(*EVENTS.column_names)
-    stage_spark(lake, EVENTS, plan, kept, lambda: counts, num_source)
+    )
+    with persisted(judgement, plan) as rows:
+        counts = {"num_source": num_source, **counts_of(rows)}
+        stage_spark(lake, EVENTS_QUARANTINE, plan, quarantined(rows), lambda: counts, counts["num_quarantined"])
+        kept = rows.where(F.col("verdict").isNull()).select(*EVENTS.column_names)
+        stage_spark(lake, EVENTS, plan, kept, lambda: counts, num_source)
     log.info("events ds=%s: %s", plan.day, ", ".join(f"{k[4:]} {v}" for k, v in counts.items()))
 
 
 def arg_parser() -> argparse.ArgumentParser:
     """`--config`, `--day`, and where to read the day's events from instead of the configured source."""
     parser = add_run_arguments(argparse.ArgumentParser("clean_events", description=__doc__))
-    parser.add_argument("--events-from", type=Path, help="a folder inside the lake or a source, read instead")
+    parser.add_argument("--events-from", type=optional_path, help="a folder inside the lake or a source, read instead")
     return parser
 
 

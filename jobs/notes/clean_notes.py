@@ -13,11 +13,11 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
-from jobs.config import Config, add_run_arguments
+from jobs.config import Config, add_run_arguments, optional_path
 from jobs.lake import Lake
 from jobs.session import run_job, spark_session
 from jobs.sources import Drop, day_bounds, find_drop, read_drop
-from jobs.staging import Plan, run_once, stage_spark
+from jobs.staging import Plan, persisted, run_once, stage_spark
 from models.notes.pictures import why_broken
 from schemas.tables import NOTES, NOTES_QUARANTINE, RAW_NOTES
 
@@ -136,17 +136,18 @@ def stage(config: Config, lake: Lake, plan: Plan, drop: Drop) -> None:
     spark = spark_session("clean_notes")
     _, day_end = day_bounds(plan.day, config.timezone)
     raw = read_drop(spark, drop)
-    rows = judged(raw, day_end=day_end, min_characters=config.ingest.min_note_characters).persist()
-    counts = {"num_source": drop.num_rows(), **counts_of(rows)}
-    stage_spark(lake, NOTES_QUARANTINE, plan, quarantined(rows), lambda: counts, counts["num_quarantined"])
-    stage_spark(lake, NOTES, plan, cleaned_notes(rows, config.image_roots), lambda: counts, counts["num_source"])
+    judgement = judged(raw, day_end=day_end, min_characters=config.ingest.min_note_characters)
+    with persisted(judgement, plan) as rows:
+        counts = {"num_source": drop.num_rows(), **counts_of(rows)}
+        stage_spark(lake, NOTES_QUARANTINE, plan, quarantined(rows), lambda: counts, counts["num_quarantined"])
+        stage_spark(lake, NOTES, plan, cleaned_notes(rows, config.image_roots), lambda: counts, counts["num_source"])
     log.info("notes ds=%s: %s", plan.day, ", ".join(f"{k[4:]} {v}" for k, v in counts.items()))
 
 
 def arg_parser() -> argparse.ArgumentParser:
     """`--config`, `--day`, and where to read the day's notes from instead of the configured source."""
     parser = add_run_arguments(argparse.ArgumentParser("clean_notes", description=__doc__))
-    parser.add_argument("--notes-from", type=Path, help="a folder inside the lake or a source, read instead")
+    parser.add_argument("--notes-from", type=optional_path, help="a folder inside the lake or a source, read instead")
     return parser
 
 

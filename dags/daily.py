@@ -1,0 +1,61 @@
+"""The daily chain: click logs and notes become published pairs, embeddings and semantic IDs.
+
+**When.** Every day, for the day that has ended (UTC days of the schedule name the days of the configured time zone).
+By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill create --dag-id notemill_daily
+--from-date A --to-date B`; days that are right already are found so and left alone, also with
+`--reprocess-behavior completed`.
+
+**What a failure means.** Nothing half-made is ever published: readers keep the last good partition.
+
+| failed step | most likely | do |
+|---|---|---|
+| `clean_notes`, `clean_events` | a raw file is missing, truncated or has other columns; the log names file and column | mend or deliver the file, clear the task |
+| `publish_*` | a promise broke; the log names it and the page with all checks | read the page under `<lake>/audits/`; mend the source, clear the *job before it* |
+| `build_pairs` | a day of its week is not published | run that day, or trigger with *allow_gaps* |
+| `embed_notes` | the encoder cannot be loaded | check `encoders` in the configuration |
+| `assign_ids` | the embeddings come from another encoder than the quantizer | train and promote a quantizer: `notemill_training` |
+
+Every step may be cleared and run again at any time: the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from airflow.sdk import Param, dag
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from dags.steps import DAY_PARAM, RETRIES, asset, publish, run
+
+
+@dag(
+    dag_id="notemill_daily",
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=datetime(2000, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=4,
+    default_args=RETRIES,
+    params={
+        "day": DAY_PARAM,
+        "notes_from": Param("", type="string", description="read the day's notes from this folder inside the lake or a source"),
+        "events_from": Param("", type="string", description="read the day's events from this folder inside the lake or a source"),
+        "allow_gaps": Param(False, type="boolean", description="build pairs although days of the week are not published"),
+    },
+    doc_md=__doc__,
+    tags=["notemill"],
+)
+def notemill_daily() -> None:
+    clean_notes = run("notes/clean_notes", "--notes-from", "{{ params.notes_from }}")
+    clean_events = run("logs/clean_events", "--events-from", "{{ params.events_from }}")
+    build_pairs = run("notes/build_pairs", "--allow-gaps", "{{ params.allow_gaps }}")
+    embed_notes = run("notes/embed_notes", pool="embedding")
+    first_quantizer = run("ids/train_quantizer", "--if-missing", pool="training", outlets=[asset("quantizer")])
+    assign_ids = run("ids/assign_ids", pool="ids", inlets=[asset("quantizer")])
+    notes = publish("notes")
+    embeddings = publish("note_embeddings")
+
+    clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> publish("note_pairs")
+    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> publish("semantic_ids", pool="ids")
+
+
+notemill_daily()

@@ -1,0 +1,93 @@
+"""Leaving nothing running: finding every process of a stack, however deep or orphaned, and ending it.
+
+Two ways lead to a process. By descent: the keeper (and the command line above it) is a "child subreaper" (prctl(2)), so
+that an orphaned grandchild becomes its child instead of init's. By name: every process carries NOTEMILL_STACK=<id> in its
+environment, which finds what an earlier, killed stack left behind.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import psutil
+
+from stack.home import MARKER
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """From now on, orphans among our descendants become our children (Linux; elsewhere only the marker finds them)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def marked(stack_id: str) -> list[psutil.Process]:
+    """Processes that carry the stack's marker, this one and its ancestors left out. Airflow makes its task processes
+    unreadable for other processes of the same user: those are found by descent, below the ones that are readable."""
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.pid not in spared and process.environ().get(MARKER) == stack_id:
+                found[process.pid] = process
+                found |= {child.pid: child for child in process.children(recursive=True)}
+    return list(found.values())
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children()
+
+
+def descendants() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return is_alive(psutil.Process(pid))
+    except psutil.Error:
+        return False
+
+
+def kill_all(find: Callable[[], Iterable[psutil.Process]], seconds: float = 10.0) -> int:
+    """SIGKILL what `find` finds, again and again until it finds nothing that lives: a process may fork while we look.
+    Returns how many were killed."""
+    killed: set[int] = set()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        living = [process for process in find() if is_alive(process)]
+        if not living:
+            break
+        for process in living:
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+                killed.add(process.pid)
+        psutil.wait_procs(living, timeout=0.5)
+        reap_children()
+    return len(killed)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def reap_children() -> dict[int, int]:
+    """Collect every child that has ended: its exit status by process id (negative: the signal that ended it)."""
+    ended = {}
+    with suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            ended[pid] = os.waitstatus_to_exitcode(status)
+    return ended
