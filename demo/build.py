@@ -51,6 +51,8 @@ def _is_there(world: World, out: Path) -> bool:
     """Whether `out` is this world already; false where there is nothing."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
+    if not out.is_dir():
+        raise FileExistsError(f"{out} is a file: choose another --out")
     if not (out / MARKER).is_file():
         raise FileExistsError(
             f"{out} is not empty and is no world (it has no {MARKER}): choose another --out"
@@ -83,11 +85,13 @@ def _write_parts(world: World, folder: Path) -> dict[str, int]:
     write_notes(world, notes, folder / "notes")
     log(f"notes: {len(notes):,} are written")
     write_users(world, users, folder / "users")
+    log(f"users: {users.total:,} are written, {users.num_robots} of them robots")
     write_note_truth(world, notes, truth / "note_truth.parquet")
     write_user_truth(world, users, truth / "user_truth.parquet")
+    log("truth: notes and users are written")
     write_pair_truth(notes, truth / "pair_truth.parquet")
     write_relevance_truth(world, notes, town.queries, truth / "relevance_truth.parquet")
-    log(f"users: {users.total:,} are written, {users.num_robots} of them robots; the truth is beside")
+    log("truth: pairs and relevance are written")
     write_pictures(world, notes, folder / "images")
     break_pictures(world, notes, folder / "images", record)
     log(f"pictures: {int(notes.has_picture.sum()):,} are drawn")

@@ -20,7 +20,8 @@ from demo.world import World, log, rng_for
 SIDE = 96  # pixels
 _DRAWN = 4 * SIDE  # silhouettes are drawn larger and shrunk, for smooth edges
 _PAINT = ((205, 40, 45), (240, 190, 30), (45, 150, 75), (40, 95, 200), (130, 60, 170), (35, 35, 42))
-_SCALE = ((0.74, 0.74), (0.46, 0.84), (0.90, 0.52))  # width and height of the cuts in demo.catalogue.FORMS
+_CUTS = ((1.0, 1.0), (0.58, 1.0), (1.0, 0.58))  # width and height of catalogue.FORMS, before fitting
+_SPAN = 0.8 * SIDE  # the longer side of what is drawn
 
 
 def write_pictures(world: World, notes: Notes, folder: Path) -> None:
@@ -79,7 +80,8 @@ def _mask(shape: str, form: int) -> Image.Image:
     box = mask.getbbox()
     if box is None:
         raise ValueError(f"the silhouette {shape!r} draws nothing")
-    width, height = (int(SIDE * share) for share in _SCALE[form])
+    sides = ((box[2] - box[0]) * _CUTS[form][0], (box[3] - box[1]) * _CUTS[form][1])
+    width, height = (max(8, round(_SPAN * side / max(sides))) for side in sides)
     return mask.crop(box).resize((width, height), Image.Resampling.LANCZOS).filter(ImageFilter.SMOOTH)
 
 

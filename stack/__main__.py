@@ -13,7 +13,7 @@ from stack.home import StackError, base_folder
 
 
 def arg_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m stack", description="notemill on this machine alone", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__, allow_abbrev=False)
     actions = parser.add_subparsers(dest="action", required=True)
     demo = actions.add_parser("demo", help="generate a world and run the daily DAG over it")
     demo.add_argument("--notes", type=positive, default=500)

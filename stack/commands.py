@@ -82,7 +82,8 @@ def train(config: Path, day: str | None) -> int:
 def ui(config: Path, *options: str) -> int:
     """Leave the servers up until Ctrl-C."""
     with stack_of(config, *options) as stack:
-        write(f"\nAirflow: {stack.address}\n  user      {API_USER}\n  password  {api_password(stack.home)}\n\nCtrl-C stops it.")
+        write(f"\nAirflow: {stack.address}\n  user      {API_USER}\n  password  {api_password(stack.home)}")
+        write("\nCtrl-C stops it.")
         stack.wait()
     return 0
 

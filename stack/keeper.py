@@ -29,7 +29,8 @@ from stack.rest import Airflow
 from stack.services import Plan, Service, make_plan, migrate
 
 READY_SECONDS = 180.0
-STOP_SECONDS = 6.0
+STOP_SECONDS = 3.0  # Airflow's processes have nothing to save: their state is in the database
+DATABASE_STOP_SECONDS = 15.0
 CALM_SECONDS = 60.0  # a service that died this long ago is restarted at once
 MAX_PAUSE = 15.0
 
@@ -125,7 +126,7 @@ class Keeper:
                 if service.process is not None and service.process.poll() is None:
                     with suppress(ProcessLookupError):
                         service.process.send_signal(service.stop_signal)
-            deadline = time.monotonic() + STOP_SECONDS
+            deadline = time.monotonic() + (STOP_SECONDS if group is others else DATABASE_STOP_SECONDS)
             while time.monotonic() < deadline and any(s.process and s.process.poll() is None for s in group):
                 time.sleep(0.05)
             if group is others:

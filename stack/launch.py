@@ -36,14 +36,17 @@ class Stack:
     def __enter__(self) -> Stack:
         make_folders(self.home)
         reaper.adopt_orphans()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, leave)
         on_path = os.pathsep.join(filter(None, [str(self.home.root), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, **self._environment, MARKER: self.home.id, "PYTHONPATH": on_path}
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-m", "stack.keeper", "--state", str(self.home.state), *self._options], cwd=self.home.root, env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log(), start_new_session=True,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "stack.keeper", "--state", str(self.home.state), *self._options]
+        with (self.home.logs / "keeper.log").open("ab") as log:
+            self._keeper = subprocess.Popen(
+                command, cwd=self.home.root, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=log, start_new_session=True,
+            )  # fmt: skip
         threading.Thread(target=self._listen, args=(self._keeper,), daemon=True).start()
         try:
             self._wait_until_ready()
@@ -51,9 +54,6 @@ class Stack:
             self._stop()
             raise
         return self
-
-    def _log(self) -> Any:
-        return (self.home.logs / "keeper.log").open("ab")
 
     def _wait_until_ready(self) -> None:
         while not self.address:

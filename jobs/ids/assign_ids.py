@@ -99,6 +99,11 @@ def semantic_ids(entries: Entries, notes: pa.Table, generation: str) -> pa.Table
     return pa.table({name: columns[name] for name in SEMANTIC_IDS.column_names})
 
 
+def plan_of(lake: Lake, day: str, generation: str) -> Plan:
+    """What the day's rows depend on. The ledger is no part of it: it grows, and what it says of these notes stays."""
+    return Plan("assign_ids", day, published_reads(lake, [(NOTE_EMBEDDINGS, day)]), artifacts={"quantizer": generation})
+
+
 def stage(lake: Lake, plan: Plan, generation: str) -> None:
     """Give IDs to the notes that have none, and stage the day's."""
     notes = embedded_notes(lake, plan.day)
@@ -120,8 +125,7 @@ def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     lake = args.config.open_lake()
     generation = current_generation(lake, args.day)
-    # The ledger is no part of the plan: it grows with every day, and what it says of these notes never changes.
-    plan = Plan("assign_ids", args.day, published_reads(lake, [(NOTE_EMBEDDINGS, args.day)]), artifacts={"quantizer": generation})
+    plan = plan_of(lake, args.day, generation)
     run_once(lake, plan, (SEMANTIC_IDS,), lambda: stage(lake, plan, generation))
 
 

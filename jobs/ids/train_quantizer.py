@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs.artifact import Artifacts
-from jobs.config import Quantizer, add_run_arguments
+from jobs.config import Quantizer, add_run_arguments, yes_or_no
 from jobs.lake import Lake, LakeError, canonical_json, hold
 from jobs.session import run_job
 from jobs.staging import code_hash, published_reads
@@ -194,7 +194,7 @@ def arg_parser() -> argparse.ArgumentParser:
     """`--config`, `--day`, and what to do beside training."""
     parser = add_run_arguments(argparse.ArgumentParser("train_quantizer", description=__doc__))
     parser.add_argument("--if-missing", action="store_true", help="only where no generation is promoted yet; promotes it")
-    parser.add_argument("--promote", action="store_true", help="make it current from --day on, if its IDs are sound")
+    parser.add_argument("--promote", type=yes_or_no, nargs="?", const=True, default=False, help="make it current from --day on, if sound")
     return parser
 
 

@@ -37,14 +37,16 @@ LOG_SECONDS = 3.0
 class Recipe:
     """How to train; rate and batch after the public reproductions of TIGER whose codebooks do not collapse.
 
-    The first twentieth of the epochs warms the autoencoder up with nothing quantized, so that k-means seeds the
-    codebooks on latents that mean something. On 4,344 product texts that left 12 % of items without an ID of their own
-    after 40 epochs, against 15 % seeded at the start as in TIGER; a longer warm-up was no better.
+    Three settings are ours, each measured on 4,344 product texts by the share of items without an ID of their own after
+    100 epochs: the first twentieth of the epochs warms the autoencoder up with nothing quantized, so that k-means seeds
+    the codebooks on latents that mean something; code vectors learn ten times as fast as the network, as they have to
+    follow moving latents (15.4 % to 14.7 %); and both rates fall linearly to 0 (to 12.2 %).
     """
 
     epochs: int
     seed: int
     learning_rate: float = 1e-3
+    codebook_learning_rate: float = 1e-2
     weight_decay: float = 0.01
     batch_rows: int = 1024
 
@@ -83,9 +85,7 @@ class Training:
         self.sample_MD = self.rows_ND[self._order(-1)[:SAMPLE_ROWS]]
         self.model = RQVAE(config)
         self.model.standardize_on(self.rows_ND)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, foreach=False
-        )
+        self.optimizer = _optimizer(self.model, recipe)
         self.epoch, self.best = 0, Best()
 
     def run(self, state: Path | None = None) -> Best:
@@ -96,6 +96,7 @@ class Training:
         said = saved = time.monotonic()
         while self.epoch < self.recipe.epochs:
             self.epoch += 1
+            self._set_rates()
             line = self._warm_up() if self.epoch <= self.recipe.warmup_epochs else self._learn()
             if time.monotonic() - said > LOG_SECONDS or self.epoch in (1, self.recipe.epochs):
                 said = time.monotonic()
@@ -104,6 +105,12 @@ class Training:
                 saved = time.monotonic()
                 self._save(state)
         return self.best
+
+    def _set_rates(self) -> None:
+        left = 1 - (self.epoch - 1) / self.recipe.epochs
+        network, codes = self.optimizer.param_groups
+        network["lr"] = self.recipe.learning_rate * left
+        codes["lr"] = self.recipe.codebook_learning_rate * left
 
     def _warm_up(self) -> str:
         """One epoch of the autoencoder alone; what to say of it."""
@@ -191,6 +198,16 @@ class Training:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         self.epoch = facts["epoch"]
         self.best = Best(tuple(facts["score"]), facts["best_epoch"], _under("best.", tensors), facts["loss"])
+
+
+def _optimizer(model: RQVAE, recipe: Recipe) -> torch.optim.AdamW:
+    """Weights decay in the network alone: a code vector drawn to 0 would leave its residuals."""
+    network = [*model.encoder.parameters(), *model.decoder.parameters()]
+    groups = [
+        {"params": network, "weight_decay": recipe.weight_decay},
+        {"params": [model.codebooks_LKE], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, foreach=False)
 
 
 def judged(config: Config, weights: Mapping[str, Tensor], x_ND: NDArray[np.float32], content_N: NDArray[np.int64]) -> Health:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from jobs.importers.raw_folder import Event, Imported, Note, folder_parser, run_import, write_raw_folder
@@ -22,12 +22,13 @@ LONGEST_LITERAL = 100_000
 
 def transform(items: Iterable[Mapping[str, Any]], reviews: Iterable[tuple[int, int, int]]) -> Imported:
     """A click per review, and a note per item, published on the day of its first review (of any, where it has none)."""
-    events, first = [], {}
+    events: list[Event] = []
+    first: dict[int, datetime] = {}
     for user, item, seconds in reviews:
-        ts = datetime.fromtimestamp(seconds, timezone.utc)
+        ts = datetime.fromtimestamp(seconds, UTC)
         events.append(Event(str(user), str(item), "click", ts))
         first[item] = min(first.get(item, ts), ts)
-    opening = min(first.values(), default=datetime(2016, 10, 1, tzinfo=timezone.utc))
+    opening = min(first.values(), default=datetime(2016, 10, 1, tzinfo=UTC))
     notes = [note_of(item, first.get(item["item_id"], opening)) for item in items]
     return Imported(notes, events, len(events))
 

@@ -9,10 +9,17 @@ is published on 1 January of its year.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
-from jobs.importers.raw_folder import Imported, ImportFailed, Note, folder_parser, run_import, write_raw_folder
+from jobs.importers.raw_folder import (
+    Imported,
+    ImporterError,
+    Note,
+    folder_parser,
+    run_import,
+    write_raw_folder,
+)
 from jobs.importers.read_files import csv_rows, source_file
 
 FILE = "products.csv"
@@ -20,16 +27,16 @@ COLUMNS = ("id", "masterCategory", "subCategory", "year", "productDisplayName", 
 
 
 def transform(products: Iterable[Mapping[str, str]], images: Path) -> Imported:
-    """A note per product. Raises `ImportFailed` naming the product whose year is none."""
+    """A note per product. Raises `ImporterError` naming the product whose year is none."""
     return Imported([note_of(product) for product in products], config={"image_roots": [str(images)]})
 
 
 def note_of(product: Mapping[str, str]) -> Note:
     """One product as a note; its picture is named inside the images folder."""
     try:
-        created_at = datetime(int(float(product["year"])), 1, 1, tzinfo=timezone.utc)
+        created_at = datetime(int(float(product["year"])), 1, 1, tzinfo=UTC)
     except ValueError:
-        raise ImportFailed(f"{FILE}: product {product['id']} has the year {product['year']!r}") from None
+        raise ImporterError(f"{FILE}: product {product['id']} has the year {product['year']!r}") from None
     return Note(
         note_id=product["id"],
         title=product["productDisplayName"],

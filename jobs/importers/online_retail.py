@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -116,7 +116,7 @@ def product_of(line: Line) -> str | None:
 
 def utc(shop_time: datetime) -> datetime:
     """The instant of a reading of the shop's clock."""
-    return shop_time.replace(tzinfo=ZoneInfo(TIMEZONE)).astimezone(timezone.utc)
+    return shop_time.replace(tzinfo=ZoneInfo(TIMEZONE)).astimezone(UTC)
 
 
 def arg_parser() -> argparse.ArgumentParser:

@@ -37,7 +37,7 @@ MARKER = "import.json"
 log = logging.getLogger("notemill")
 
 
-class ImportFailed(LakeError):
+class ImporterError(LakeError):
     """What is wrong with the data to import or with the folder to write: which file, which column, what to do."""
 
 
@@ -103,7 +103,7 @@ def run_import(main: Callable[[list[str]], None]) -> None:
 def write_raw_folder(target: Path, importer: str, sources: Iterable[Path], imported: Imported) -> None:
     """Write `imported` as the raw folder `target`, or find that it is there already.
 
-    Raises `ImportFailed` where `target` holds something else, where counts do not add up or where a column has values
+    Raises `ImporterError` where `target` holds something else, where counts do not add up or where a column has values
     of another type.
     """
     _require_sum(imported)
@@ -129,7 +129,7 @@ def write_raw_folder(target: Path, importer: str, sources: Iterable[Path], impor
 def _require_sum(imported: Imported) -> None:
     told = len(imported.events) + sum(imported.left_out.values())
     if told != imported.num_read:
-        raise ImportFailed(
+        raise ImporterError(
             f"the importer read {imported.num_read} rows but made {len(imported.events)} events and left "
             f"{sum(imported.left_out.values())} out: every row read must be one or the other"
         )
@@ -141,7 +141,7 @@ def _by_day(imported: Imported) -> dict[str, list[Event]]:
     days: dict[str, list[Event]] = {}
     for event in imported.events:
         if event.ts is None:
-            raise ImportFailed(f"an event without a time has no day to arrive on: {event}; leave it out and count it")
+            raise ImporterError(f"an event without a time has no day to arrive on: {event}; leave it out and count it")
         days.setdefault(event.ts.astimezone(zone).date().isoformat(), []).append(event)
     return dict(sorted(days.items()))
 
@@ -166,7 +166,7 @@ def _is_there(target: Path, record: str) -> bool:
         return True
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         what = "an import from other files or with other options" if marker.is_file() else "something else"
-        raise ImportFailed(f"--to {target} holds {what}, and nothing is overwritten: name a folder that does not exist")
+        raise ImporterError(f"--to {target} holds {what}, and nothing is overwritten: name a folder that does not exist")
     return False
 
 
@@ -182,7 +182,7 @@ def _write_table(folder: Path, table: Table, rows: Iterable[NamedTuple]) -> None
 def arrow_table(table: Table, rows: Iterable[NamedTuple]) -> pa.Table:
     """The rows as the declared table, every column nullable: a raw file may hold what cleaning will refuse.
 
-    Raises `ImportFailed` naming the column whose values are of another type.
+    Raises `ImporterError` naming the column whose values are of another type.
     """
     import pyarrow as pa
 
@@ -193,7 +193,7 @@ def arrow_table(table: Table, rows: Iterable[NamedTuple]) -> pa.Table:
         try:
             arrays.append(pa.array(values, column.arrow_type()))
         except (pa.ArrowException, TypeError, OverflowError) as error:
-            raise ImportFailed(f"column {column.name} of {table.name} must be {column.type}: {error}") from None
+            raise ImporterError(f"column {column.name} of {table.name} must be {column.type}: {error}") from None
     return pa.table(arrays, names=table.column_names)
 
 

@@ -7,25 +7,25 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.importers.raw_folder import ImportFailed
+from jobs.importers.raw_folder import ImporterError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 def source_file(folder: Path, name: str) -> Path:
-    """The file `name` of the folder given as `--from`. Raises `ImportFailed` where folder or file is absent."""
+    """The file `name` of the folder given as `--from`. Raises `ImporterError` where folder or file is absent."""
     if not folder.is_dir():
-        raise ImportFailed(f"--from {folder}: there is no such folder")
+        raise ImporterError(f"--from {folder}: there is no such folder")
     path = folder / name
     if not path.is_file():
         found = ", ".join(sorted(p.name for p in folder.iterdir())[:10]) or "nothing"
-        raise ImportFailed(f"--from {folder}: the file {name} is not there (it holds {found})")
+        raise ImporterError(f"--from {folder}: the file {name} is not there (it holds {found})")
     return path
 
 
 def parquet_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    """The rows of a Parquet file in its order, one tuple each of `columns`. Raises `ImportFailed`."""
+    """The rows of a Parquet file in its order, one tuple each of `columns`. Raises `ImporterError`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -33,7 +33,7 @@ def parquet_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
         require_columns(path, columns, pq.read_schema(path).names)
         table = pq.read_table(path, columns=list(columns))
     except (pa.ArrowException, OSError) as error:
-        raise ImportFailed(f"{path} is truncated or not Parquet ({str(error).splitlines()[0]})") from None
+        raise ImporterError(f"{path} is truncated or not Parquet ({str(error).splitlines()[0]})") from None
     return list(zip(*(_values(table.column(name)) for name in columns), strict=True))
 
 
@@ -48,21 +48,21 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def jsonl_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The objects of a JSON Lines file in its order, each with all of `columns`. Raises `ImportFailed`."""
+    """The objects of a JSON Lines file in its order, each with all of `columns`. Raises `ImporterError`."""
     rows = []
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise ImportFailed(f"{path}, line {number} is not JSON: {error}") from None
+                raise ImporterError(f"{path}, line {number} is not JSON: {error}") from None
             require_columns(f"{path}, line {number}", columns, row if isinstance(row, dict) else ())
             rows.append(row)
     return rows
 
 
 def csv_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header, in its order. Raises `ImportFailed` where a column is absent."""
+    """The rows of a CSV file with a header, in its order. Raises `ImporterError` where a column is absent."""
     with path.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
         require_columns(path, columns, reader.fieldnames or ())
@@ -70,7 +70,7 @@ def csv_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 def require_columns(where: object, wanted: tuple[str, ...], found: Any) -> None:
-    """Raises `ImportFailed` naming all columns of `wanted` that are not in `found`."""
+    """Raises `ImporterError` naming all columns of `wanted` that are not in `found`."""
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise ImportFailed(f"{where}: no column {', '.join(missing)} (it has {', '.join(map(str, found)) or 'none'})")
+        raise ImporterError(f"{where}: no column {', '.join(missing)} (it has {', '.join(map(str, found)) or 'none'})")

@@ -18,9 +18,9 @@ import argparse
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 
-from jobs.importers.raw_folder import Event, ImportFailed
+from jobs.importers.raw_folder import Event, ImporterError
 from jobs.lake import day_text
 
 COLUMNS = ("user_id", "pos", "item_id", "split")
@@ -45,10 +45,10 @@ def calendar_day(text: str) -> date:
 def clicks(rows: Iterable[tuple[int, int, int, str]], *, start: date, days: int) -> list[Event]:
     """A click for every row (user, place in the user's sequence, item, split), at its synthetic time.
 
-    Raises `ImportFailed` where there are fewer than three days or a user's split is not leave-one-out.
+    Raises `ImporterError` where there are fewer than three days or a user's split is not leave-one-out.
     """
     if days < 3:
-        raise ImportFailed(f"--days is {days}: at least 3 are needed, for train, valid and test")
+        raise ImporterError(f"--days is {days}: at least 3 are needed, for train, valid and test")
     sequences: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
     for user, pos, item, split in rows:
         sequences[user].append((pos, item, split))
@@ -78,13 +78,13 @@ def microseconds(user: str, length: int, days: int) -> list[int]:
 
 def midnight(day: date) -> datetime:
     """The first instant of a day, UTC."""
-    return datetime.combine(day, time(), timezone.utc)
+    return datetime.combine(day, time(), UTC)
 
 
 def _require_leave_one_out(user: int, sequence: list[tuple[int, int, str]]) -> None:
     found = [split for _, _, split in sequence]
     if found != ["train"] * (len(found) - 2) + ["valid", "test"]:
-        raise ImportFailed(
+        raise ImporterError(
             f"interactions.parquet: the split of user {user} is {', '.join(found)}; the last item must be test, the "
             "one before it valid and all others train, or the split could not be told from the days"
         )

@@ -52,6 +52,11 @@ def starts_of(lengths_U: npt.NDArray[np.integer]) -> Ints:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths_U, dtype=np.int64)])
 
 
+def starts_of_runs(sorted_X: Ints) -> Ints:
+    """Where a new value begins."""
+    return np.flatnonzero(np.concatenate([np.ones(min(1, len(sorted_X)), np.bool_), sorted_X[1:] != sorted_X[:-1]]))
+
+
 def gathered(first_X: Ints, length_X: Ints) -> Ints:
     """The indices first, first + 1, ... of each of X slices, one slice after the other."""
     ends_X = np.cumsum(length_X)
@@ -77,9 +82,9 @@ def first_clicks(clicks: Clicks, at_most: int) -> tuple[Clicks, Ints]:
     notes = pa.array(clicks.note_C).dictionary_encode()
     pair_C = (number_C * len(notes.dictionary) + notes.indices.to_numpy())[order_C]
     by_pair_C = stable_order(pair_C)
-    new_C = np.ones(len(pair_C), np.bool_)
-    new_C[1:] = pair_C[by_pair_C[1:]] != pair_C[by_pair_C[:-1]]
-    kept_F = order_C[np.sort(by_pair_C[new_C])]
+    is_first_C = np.zeros(len(pair_C), np.bool_)
+    is_first_C[by_pair_C[starts_of_runs(pair_C[by_pair_C])]] = True
+    kept_F = order_C[is_first_C]
     lengths_U = np.bincount(number_C[kept_F])
     within_F = np.arange(len(kept_F)) - np.repeat(starts_of(lengths_U)[:-1], lengths_U)
     kept_F = kept_F[within_F < at_most]
@@ -164,9 +169,7 @@ def cut(lists: Lists, num_blocks: int) -> Iterator[tuple[int, Lists]]:
     block_M = block_of(lists.notes_P[place_M], num_blocks)
     list_M = block_M * np.int64(len(lists.lengths_U)) + user_P[place_M]
     order_M = stable_order(list_M)
-    is_first_M = np.ones(len(order_M), np.bool_)
-    is_first_M[1:] = list_M[order_M[1:]] != list_M[order_M[:-1]]
-    first_V = order_M[is_first_M]
+    first_V = order_M[starts_of_runs(list_M[order_M])]
     bounds = np.searchsorted(block_M[first_V], np.arange(num_blocks + 1))
     for block in np.flatnonzero(np.diff(bounds)):
         place_V = place_M[first_V[bounds[block] : bounds[block + 1]]]

@@ -73,8 +73,7 @@ def places(lists: Lists, block: int, num_blocks: int, high: float, notes_D: Ints
     is_a_E = block_of(found_E, num_blocks) == block
     place_M = np.flatnonzero(is_a_E[encoded.indices.to_numpy()] & (later_P < end_P))
     place_M = place_M[stable_order(codes_P[place_M].astype(np.int64))]
-    user_M = np.searchsorted(starts_of(lists.lengths_U), place_M, side="right") - 1
-    weight_M = weights(lists.num_notes_U[user_M], high)
+    weight_M = weights(np.repeat(lists.num_notes_U, lists.lengths_U)[place_M], high)
     return Places(codes_P, codes_P[place_M], later_P[place_M].astype(np.int32), end_P[place_M].astype(np.int32), weight_M)
 
 
@@ -130,11 +129,12 @@ def best(sums: csr_array, first: int, *, low: float, high: float, top: int) -> R
     # One number that orders a row's pairs wholly: the score, then the smaller code.
     key_X = np.where(is_kept_X, (units_X << code_bits) | ((1 << code_bits) - 1 - sums.indices), -1)
     num_X = np.diff(sums.indptr)
-    place_Y = np.flatnonzero((key_X >= np.repeat(_at_least(key_X, sums.indptr, top), num_X)) & is_kept_X)
-    place_Y = place_Y[np.argsort(-key_X[place_Y])]
-    row_Y = np.searchsorted(sums.indptr, place_Y, side="right") - 1
-    order_Y = stable_order(row_Y)
-    place_Y, row_Y = place_Y[order_Y], row_Y[order_Y]
+    is_candidate_X = (key_X >= np.repeat(_at_least(key_X, sums.indptr, top), num_X)) & is_kept_X
+    place_Y = np.flatnonzero(is_candidate_X)
+    row_Y = np.repeat(np.arange(len(num_X)), num_X)[is_candidate_X]
+    order_Y = np.argsort(-key_X[place_Y])
+    order_Y = order_Y[stable_order(row_Y[order_Y])]
+    place_Y = place_Y[order_Y]
     rank_Y = np.arange(len(row_Y)) - np.searchsorted(row_Y, row_Y) + 1
     place_R, row_R = place_Y[rank_Y <= top], row_Y[rank_Y <= top]
     num_users_R = np.rint(sums.data.imag[place_R]).astype(np.int64)
@@ -143,12 +143,16 @@ def best(sums: csr_array, first: int, *, low: float, high: float, top: int) -> R
 
 
 def _at_least(key_X: Ints, indptr: Int32s, top: int) -> Ints:
-    """For each row a key that at least `top` of its keys reach: the least of the maxima of `top` parts of the row."""
+    """For each row a key that `top` or a few more of its keys reach.
+
+    A long row is divided into 4 * `top` parts; the `top`-th largest of their maxima is reached by `top` keys at least.
+    """
+    parts = 4 * top
     bound_A = np.full(len(indptr) - 1, -1, np.int64)
-    long_B = np.flatnonzero(np.diff(indptr) > top)
+    long_B = np.flatnonzero(np.diff(indptr) > parts)
     if len(long_B):
         start_B, num_B = indptr[long_B].astype(np.int64), np.diff(indptr)[long_B].astype(np.int64)
-        edges = start_B[:, None] + num_B[:, None] * np.arange(top + 1) // top
-        maxima = np.maximum.reduceat(np.append(key_X, -1), edges.ravel()).reshape(len(long_B), top + 1)
-        bound_A[long_B] = maxima[:, :top].min(axis=1)
+        edges = start_B[:, None] + num_B[:, None] * np.arange(parts + 1) // parts
+        maxima = np.maximum.reduceat(np.append(key_X, -1), edges.ravel()).reshape(len(long_B), parts + 1)
+        bound_A[long_B] = np.partition(maxima[:, :parts], parts - top, axis=1)[:, parts - top]
     return bound_A

@@ -18,7 +18,8 @@ def main() -> None:
     spark = SparkSession.builder.getOrCreate()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "numbers")
-        spark.range(1000).selectExpr("id", "cast(id % 7 as string) as name", "timestamp_micros(id) as ts").write.parquet(path)
+        columns = ("id", "cast(id % 7 as string) as name", "timestamp_micros(id) as ts")
+        spark.range(1000).selectExpr(*columns).write.parquet(path)
         numbers = spark.read.parquet(path)
         grouped = numbers.groupBy("name").agg({"id": "sum"}).join(numbers, on="name", how="inner")
         grouped.selectExpr("name", "row_number() over (partition by name order by id) as rank").toArrow()

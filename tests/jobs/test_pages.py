@@ -1,0 +1,65 @@
+"""The pages that are contracts agree with the code: every key with its default, every verdict, examples that load."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.config import Config, Ingest, Pairs, Quantizer, Source, load_config
+from schemas.tables import EVENT_KINDS, INPUTS
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+YOUR_DATA = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", CONFIGURATION, re.DOTALL)
+
+
+def rows_of_keys() -> dict[str, str]:
+    """Key to the rest of its table row; `low`, `high` share one."""
+    rows = re.findall(r"^\| (`[^|]*) \| (.*) \|$", CONFIGURATION, re.MULTILINE)
+    return {key: rest for keys, rest in rows for key in re.findall(r"`([^`]+)`", keys)}
+
+
+def test_every_key_of_the_configuration_is_explained_and_no_other() -> None:
+    keys = {f.name for kind in (Config, Ingest, Pairs, Quantizer) for f in dataclasses.fields(kind)}
+    keys |= {f"sources.*.{f.name}" for f in dataclasses.fields(Source)}
+    assert set(rows_of_keys()) == keys - {"home", "ingest", "pairs", "quantizer"}
+
+
+@pytest.mark.parametrize("kind", [Ingest, Pairs, Quantizer])
+def test_the_defaults_on_the_page_are_those_of_the_code(kind: Any) -> None:
+    for field in dataclasses.fields(kind):
+        told = rows_of_keys()[field.name].split(" | ")[0].split(", ")
+        assert str(field.default) in told, field.name
+
+
+def test_both_examples_load_and_the_long_one_holds_the_defaults(tmp_path: Path) -> None:
+    short, long = EXAMPLES
+    (tmp_path / "short.yaml").write_text(short)
+    (tmp_path / "long.yaml").write_text(long)
+    one, other = load_config(tmp_path / "short.yaml"), load_config(tmp_path / "long.yaml")
+    assert one.source("events").path == tmp_path / "raw" / "events"
+    assert other.source("events").columns["ts"] == "time"
+    assert [(c.ingest, c.pairs, c.quantizer) for c in (one, other)] == [(Ingest(), Pairs(), Quantizer())] * 2
+    spelt_out = set(re.findall(r"^ *(\w+):", long, re.MULTILINE))
+    fields = {f.name for kind in (Config, Ingest, Pairs, Quantizer, Source) for f in dataclasses.fields(kind)}
+    assert fields - {"home"} <= spelt_out
+
+
+def test_every_column_and_kind_of_event_stands_on_the_page() -> None:
+    names = {column.name for table in INPUTS for column in table.columns} | set(EVENT_KINDS)
+    assert [name for name in sorted(names) if f"`{name}`" not in YOUR_DATA] == []
+
+
+@pytest.mark.parametrize(("job", "heading"), [("logs/clean_events", "events"), ("notes/clean_notes", "notes")])
+def test_every_verdict_of_cleaning_is_explained_and_no_other(job: str, heading: str) -> None:
+    code = (ROOT / "jobs" / f"{job}.py").read_text(encoding="utf-8")
+    judged = code[code.index("def judged") : code.index("def quarantined")]
+    verdicts = set(re.findall(r', "([a-z][a-z_]+)"\)(?:$|\.otherwise)', judged, re.MULTILINE))
+    assert len(verdicts) >= 5
+    table = YOUR_DATA[YOUR_DATA.index(f"| {heading}: reason |") :].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == verdicts
