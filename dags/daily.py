@@ -9,18 +9,18 @@ By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill 
 
 | failed step | most likely | do |
 |---|---|---|
-| `clean_notes`, `clean_events` | a raw file is missing, truncated or has other columns; the log names file and column | mend or deliver the file, clear the task |
-| `publish_*` | a promise broke; the log names it and the page with all checks | read the page under `<lake>/audits/`; mend the source, clear the *job before it* |
+| `clean_*` | a raw file is missing, truncated or has other columns: the log names it | deliver it again, clear the task |
+| `publish_*` | a promise broke: the log names it and the page under `<lake>/audits/` | mend, clear the *job before it* |
 | `build_pairs` | a day of its week is not published | run that day, or trigger with *allow_gaps* |
 | `embed_notes` | the encoder cannot be loaded | check `encoders` in the configuration |
-| `assign_ids` | the embeddings come from another encoder than the quantizer | train and promote a quantizer: `notemill_training` |
+| `assign_ids` | the quantizer was trained on another encoder | train and promote one: `notemill_training` |
 
 Every step may be cleared and run again at any time: the same inputs give the same bytes.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from airflow.sdk import Param, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -31,15 +31,23 @@ from dags.steps import DAY_PARAM, RETRIES, asset, publish, run
 @dag(
     dag_id="notemill_daily",
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    start_date=datetime(2000, 1, 1, tzinfo=timezone.utc),
+    start_date=datetime(2000, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=4,
     default_args=RETRIES,
     params={
         "day": DAY_PARAM,
-        "notes_from": Param("", type="string", description="read the day's notes from this folder inside the lake or a source"),
-        "events_from": Param("", type="string", description="read the day's events from this folder inside the lake or a source"),
-        "allow_gaps": Param(False, type="boolean", description="build pairs although days of the week are not published"),
+        "notes_from": Param(
+            "", type="string", description="read the day's notes from this folder inside the lake or a source"
+        ),
+        "events_from": Param(
+            "",
+            type="string",
+            description="read the day's events from this folder inside the lake or a source",
+        ),
+        "allow_gaps": Param(
+            False, type="boolean", description="build pairs although days of the week are not published"
+        ),
     },
     doc_md=__doc__,
     tags=["notemill"],
@@ -49,7 +57,9 @@ def notemill_daily() -> None:
     clean_events = run("logs/clean_events", "--events-from", "{{ params.events_from }}")
     build_pairs = run("notes/build_pairs", "--allow-gaps", "{{ params.allow_gaps }}")
     embed_notes = run("notes/embed_notes", pool="embedding")
-    first_quantizer = run("ids/train_quantizer", "--if-missing", pool="training", outlets=[asset("quantizer")])
+    first_quantizer = run(
+        "ids/train_quantizer", "--if-missing", pool="training", outlets=[asset("quantizer")]
+    )
     assign_ids = run("ids/assign_ids", pool="ids", inlets=[asset("quantizer")])
     notes = publish("notes")
     embeddings = publish("note_embeddings")

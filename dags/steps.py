@@ -29,7 +29,9 @@ DAY = (
     "{{ params.day or (dag_run.logical_date | ds if dag_run.logical_date "
     "else (dag_run.run_after - macros.timedelta(days=1)) | ds) }}"
 )
-DAY_PARAM = Param(None, type=["null", "string"], format="date", title="Day", description="the day to make; empty: see docs")
+DAY_PARAM = Param(
+    None, type=["null", "string"], format="date", title="Day", description="the day to make; empty: see docs"
+)
 
 # The one place where a failed step is tried again: Spark does not resubmit, and no job retries by itself.
 RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=20)}
@@ -48,7 +50,11 @@ def run(job: str, *arguments: str, pool: str = "spark", **operator: Any) -> Spar
 def publish(name: str, pool: str = "spark") -> SparkSubmitOperator:
     """Audit what is staged for a table and swap it in; its Asset is updated only then."""
     return _submit(
-        f"publish_{name}", "publish_table.py", ("--table", table(name).name), pool=pool, outlets=[asset(table(name).folder)]
+        f"publish_{name}",
+        "publish_table.py",
+        ("--table", table(name).name),
+        pool=pool,
+        outlets=[asset(table(name).folder)],
     )
 
 

@@ -9,7 +9,7 @@ published, and where the new codebooks do not pass the health gate; its log prin
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from airflow.sdk import Param, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -21,13 +21,15 @@ from schemas.tables import NOTE_EMBEDDINGS
 @dag(
     dag_id="notemill_training",
     schedule=CronDataIntervalTimetable("0 0 * * 1", timezone="UTC"),
-    start_date=datetime(2000, 1, 1, tzinfo=timezone.utc),
+    start_date=datetime(2000, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     default_args=RETRIES,
     params={
         "day": DAY_PARAM,
-        "promote": Param(False, type="boolean", description="make the new generation current from the day on"),
+        "promote": Param(
+            False, type="boolean", description="make the new generation current from the day on"
+        ),
     },
     doc_md=__doc__,
     tags=["notemill"],

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001
+# ruff: noqa: E501
 """What the generated world is about, as data: categories, their dimensions and brands, fine-grained interests.
 
 A category path holds two interests, so that the path alone never gives the interest away. No text here names a

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001
+# ruff: noqa: E501
 """The fine-grained interests of the generated world, as data: two for every category path.
 
 The drawn shape is part of the interest; what people praise about it (the points) is said only in the text.

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """The shapes that pictures are drawn from, as data, on a square of 100 by 100 with the origin at the top left.
 
 A shape is a list of steps: `p` a filled polygon, `e` an ellipse in a box, `r` a rounded box (radius last), `l` a

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001
+# ruff: noqa: E501
 """The sentences that notes are written from, as data: English first, Chinese second in every pair.
 
 Slots: {name} what the note is about, {point} what is praised about it, and one of {style} {material} {scene}

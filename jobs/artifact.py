@@ -41,12 +41,16 @@ class Artifacts:
         """The folder of a whole generation. Raises `LakeError` where there is none."""
         folder = self.room / _checked(generation)
         if not (folder / "manifest.json").exists():
-            raise LakeError(f"artifact {self.kind} has no generation {generation!r}; it has {self.generations() or 'none'}")
+            raise LakeError(
+                f"artifact {self.kind} has no generation {generation!r}; it has {self.generations() or 'none'}"
+            )
         return folder
 
     def generations(self) -> list[str]:
         """The names of the whole generations, in order of name."""
-        return sorted(p.parent.name for p in self.room.glob("*/manifest.json") if not p.parent.name.startswith("."))
+        return sorted(
+            p.parent.name for p in self.room.glob("*/manifest.json") if not p.parent.name.startswith(".")
+        )
 
     def manifest(self, generation: str) -> dict[str, Any]:
         """What a generation was trained on, its seeds, figures, and the hashes of its files and dependencies."""
@@ -67,7 +71,9 @@ class Artifacts:
         half.mkdir(parents=True)
         facts = dict(build(half))
         files = {p.name: file_hash(p) for p in sorted(half.iterdir())}
-        write_atomically(half / "manifest.json", json.dumps({**facts, "files": files}, indent=1, sort_keys=True).encode())
+        write_atomically(
+            half / "manifest.json", json.dumps({**facts, "files": files}, indent=1, sort_keys=True).encode()
+        )
         half.rename(final)
         sync_folder(self.room)
         return final

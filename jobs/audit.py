@@ -94,7 +94,9 @@ def _figures(
             _view(connection, name, lake.files(table(name), day))
         counts = {k: int(v) for k, v in dict(record["counts"]).items()}
         if counts:
-            connection.execute("create view counts as select " + ", ".join(f'{v} as "{k}"' for k, v in counts.items()))
+            connection.execute(
+                "create view counts as select " + ", ".join(f'{v} as "{k}"' for k, v in counts.items())
+            )
         return {m.name: _figure(connection, m) for m in metrics}
 
 
@@ -136,7 +138,9 @@ def _with_figure(check: Check, meaning: str, figure: float | None) -> Check:
     return Check(**{**values, "about": f"{check.about} ({meaning})"})
 
 
-def _validated(suite_name: str, suite: list[dict[str, Any]], frame: Any, on_spark: bool = False) -> list[Check]:
+def _validated(
+    suite_name: str, suite: list[dict[str, Any]], frame: Any, on_spark: bool = False
+) -> list[Check]:
     import great_expectations as gx
 
     context = _context()
@@ -155,7 +159,9 @@ def _context() -> Any:
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
     stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
-    context = gx.get_context(project_config=DataContextConfig(store_backend_defaults=stores), mode="ephemeral")
+    context = gx.get_context(
+        project_config=DataContextConfig(store_backend_defaults=stores), mode="ephemeral"
+    )
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
     return context
 
@@ -184,6 +190,26 @@ def _exceptions(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _promise(kind: str, kwargs: Mapping[str, Any]) -> str:
-    words = kind.removeprefix("expect_").removeprefix("column_values_to_").removeprefix("table_row_count_to_")
-    values = ", ".join(f"{k.removesuffix('_value')} {v}" for k, v in sorted(kwargs.items()))
-    return f"{words.replace('_', ' ')}{': ' + values if values else ''}"
+    """The expectation in words: `be at most 0.2`, `match ^[0-9a-f]{64}$`, `be unique`."""
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    if low is not None or high is not None:
+        rows = " rows" if kind == "expect_table_row_count_to_be_between" else ""
+        return f"{'have' if rows else 'be'} {_range(low, high)}{rows}"
+    if "value_set" in kwargs:
+        return f"be one of {', '.join(kwargs['value_set'])}"
+    if "regex" in kwargs:
+        return f"match {kwargs['regex']}"
+    return (
+        kind.removeprefix("expect_")
+        .removeprefix("column_values_to_")
+        .removeprefix("compound_columns_to_")
+        .replace("_", " ")
+    )
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low == high:
+        return f"{low:g}"
+    if low is None or high is None:
+        return f"at least {low:g}" if high is None else f"at most {high:g}"
+    return f"from {low:g} to {high:g}"

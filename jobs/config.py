@@ -131,7 +131,9 @@ def load_config(file: str | Path) -> Config:
         home=home,
         lake=home / _text(raw["lake"], "lake"),
         timezone=_timezone(raw["timezone"]),
-        sources={name: _source(home, name, value) for name, value in _mapping(raw["sources"], "sources").items()},
+        sources={
+            name: _source(home, name, value) for name, value in _mapping(raw["sources"], "sources").items()
+        },
         image_roots=tuple(home / _text(p, "image_roots") for p in raw.get("image_roots", [])),
         encoders={"default": MINILM, **_mapping(raw.get("encoders", {}), "encoders")},
         ingest=_section(Ingest, raw, "ingest"),
@@ -174,7 +176,7 @@ def _source(home: Path, name: str, value: Any) -> Source:
 
 def _section(kind: Any, raw: Mapping[str, Any], name: str) -> Any:
     values = _mapping(raw.get(name, {}), name)
-    defaults = {f.name: f.default for f in dataclasses.fields(kind)}
+    defaults: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(kind)}
     _reject_unknown(values, set(defaults), f"{name}.")
     for key, value in values.items():
         wanted = type(defaults[key])

@@ -73,7 +73,9 @@ class Lake:
         marker = root / _MARKER
         if not marker.exists():
             if root.exists() and any(root.iterdir()):
-                raise LakeError(f"{root} is not empty and not a lake of notemill: name another folder as `lake`")
+                raise LakeError(
+                    f"{root} is not empty and not a lake of notemill: name another folder as `lake`"
+                )
             root.mkdir(parents=True, exist_ok=True)
             write_atomically(marker, b'{"layout": 1}\n')
         return cls(root.resolve())

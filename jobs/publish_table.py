@@ -26,7 +26,7 @@ WRITES: tuple[str, ...] = ()
 log = logging.getLogger("notemill")
 
 
-class PromiseBroken(LakeError):
+class BrokenPromiseError(LakeError):
     """Which promises of which table do not hold for what is staged."""
 
 
@@ -34,7 +34,7 @@ def publish(lake: Lake, wanted: Table, day: str) -> dict[str, Any]:
     """Audit and swap in a table's staged partition together with its companions (the quarantine). Returns its manifest.
 
     All are audited before any is swapped in, the table itself last.
-    Raises `LakeError` where nothing is staged, `PromiseBroken` where a promise of any does not hold.
+    Raises `LakeError` where nothing is staged, `BrokenPromiseError` where a promise of any does not hold.
     """
     group = [*(table(name) for name in wanted.companions), wanted]
     with ExitStack() as locks:
@@ -77,13 +77,15 @@ def _require_promises(lake: Lake, day: str, audits: list[tuple[Table, dict[str, 
         broken = "; ".join(check.sentence() for check in found.checks if not check.holds)
         page = lake.place("audits", wanted, day) / f"{record['partition']}.html"
         last = lake.partition(wanted, day) or lake.last_before(wanted, day)
-        raise PromiseBroken(
+        raise BrokenPromiseError(
             f"table {wanted.name} ds={day} is not published ({'the last good partition stays' if last else 'none is yet'}): "
             f"{broken}. See {page}; what was staged lies in {lake.place('staging', wanted, day) / 'data'}"
         )
 
 
-def _swapped(lake: Lake, wanted: Table, day: str, record: dict[str, Any], found: Audit | None) -> dict[str, Any]:
+def _swapped(
+    lake: Lake, wanted: Table, day: str, record: dict[str, Any], found: Audit | None
+) -> dict[str, Any]:
     folder = lake.place("staging", wanted, day)
     if found is not None:
         checks = {"held": len(found.checks), "skipped": len(found.skipped), "metrics": found.metrics}
@@ -102,7 +104,9 @@ def _swapped(lake: Lake, wanted: Table, day: str, record: dict[str, Any], found:
 def _keep_audit(lake: Lake, wanted: Table, day: str, record: dict[str, Any], found: Audit) -> None:
     room = lake.place("audits", wanted, day)
     name = record["partition"]
-    write_atomically(room / f"{name}.json", json.dumps(found.as_dict(), indent=1, ensure_ascii=False).encode())
+    write_atomically(
+        room / f"{name}.json", json.dumps(found.as_dict(), indent=1, ensure_ascii=False).encode()
+    )
     write_atomically(room / f"{name}.html", audit_page(wanted, day, record, found).encode())
 
 

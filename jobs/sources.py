@@ -83,7 +83,9 @@ def find_drop(config: Config, table: Table, name: str, day: str, override: Path 
     if not files:
         raise SourceError(f"source {name}: {folder} is empty: no .parquet, .csv or .jsonl file lies there")
     if len(formats) > 1 and source.format is None:
-        raise ConfigError(f"source {name}: {folder} mixes {', '.join(sorted(formats))}: set sources.{name}.format")
+        raise ConfigError(
+            f"source {name}: {folder} mixes {', '.join(sorted(formats))}: set sources.{name}.format"
+        )
     chosen = source.format or formats.pop()
     drop = Drop(table, source, chosen, tuple(p for p in files if SUFFIXES[p.suffix] == chosen))
     if not drop.files:
@@ -112,7 +114,9 @@ def day_bounds(day: str, zone: str) -> tuple[datetime, datetime]:
 
 
 def _look_into(drop: Drop, name: str) -> None:
-    found = [problem for path in drop.files for problem in problems(drop.table, drop.source, drop.format, path)]
+    found = [
+        problem for path in drop.files for problem in problems(drop.table, drop.source, drop.format, path)
+    ]
     if found:
         shown = "\n  ".join(found[:20])
         raise SourceError(
@@ -129,7 +133,9 @@ def read_drop(spark: SparkSession, drop: Drop) -> DataFrame:
     alike: dict[Hashable, list[Path]] = {}
     for path in drop.files:
         alike.setdefault(_shape(drop, path), []).append(path)
-    return reduce(lambda one, other: one.unionAll(other), [_read_alike(spark, drop, files) for files in alike.values()])
+    return reduce(
+        lambda one, other: one.unionAll(other), [_read_alike(spark, drop, files) for files in alike.values()]
+    )
 
 
 def _shape(drop: Drop, path: Path) -> Hashable:
@@ -155,7 +161,8 @@ def _read_alike(spark: SparkSession, drop: Drop, files: list[Path]) -> DataFrame
     present = [column for column in drop.table.columns if column.name in raw.columns]
     cast = {column.name: _cast(column, drop.format, dict(raw.dtypes)[column.name]) for column in present}
     failed = [
-        F.when(F.col(c.name).isNotNull() & cast[c.name].isNull(), F.lit(raw_name(drop.source, c))) for c in present
+        F.when(F.col(c.name).isNotNull() & cast[c.name].isNull(), F.lit(raw_name(drop.source, c)))
+        for c in present
     ]
     unreadable = F.concat_ws(", ", F.when(F.col("_broken").isNotNull(), F.lit("the line")), *failed)
     record = F.struct(*(F.col(c.name).alias(raw_name(drop.source, c)) for c in present), "_broken")
@@ -171,7 +178,9 @@ def _read_alike(spark: SparkSession, drop: Drop, files: list[Path]) -> DataFrame
 def _read_parquet(spark: SparkSession, drop: Drop, files: list[Path]) -> DataFrame:
     from pyspark.sql import functions as F
 
-    spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")  # pandas writes nanoseconds, which Spark has not
+    spark.conf.set(
+        "spark.sql.legacy.parquet.nanosAsLong", "true"
+    )  # pandas writes nanoseconds, which Spark has not
     columns = []
     for name, found in _parquet_types(drop, files[0]).items():
         quoted = f"`{drop.source.columns.get(name, name).replace('`', '``')}`"
@@ -179,7 +188,9 @@ def _read_parquet(spark: SparkSession, drop: Drop, files: list[Path]) -> DataFra
         if found != "null":
             columns.append(F.expr(as_micros).alias(name))
     frame = spark.read.parquet(*_literal(files))
-    return frame.select(*columns, F.lit(None).cast("string").alias("_broken"), F.col("_metadata.file_path").alias("_path"))
+    return frame.select(
+        *columns, F.lit(None).cast("string").alias("_broken"), F.col("_metadata.file_path").alias("_path")
+    )
 
 
 def _read_csv(spark: SparkSession, drop: Drop, files: list[Path]) -> DataFrame:
@@ -201,12 +212,16 @@ def _read_jsonl(spark: SparkSession, drop: Drop, files: list[Path]) -> DataFrame
     from pyspark.sql import types as T
 
     text, texts = T.StringType(), T.ArrayType(T.StringType())
-    kinds = {raw_name(drop.source, column): texts if column.is_list else text for column in drop.table.columns}
+    kinds = {
+        raw_name(drop.source, column): texts if column.is_list else text for column in drop.table.columns
+    }
     schema = T.StructType([T.StructField(name, kind) for name, kind in {**kinds, "_broken": text}.items()])
     lines = spark.read.option("lineSep", "\n").text(_literal(files))
     line = F.regexp_replace("value", "^\ufeff", "")
     row = F.from_json(line, schema, {"columnNameOfCorruptRecord": "_broken"})
-    parsed = lines.where(line.rlike(r"\S")).select(row.alias("row"), F.col("_metadata.file_path").alias("_path"))
+    parsed = lines.where(line.rlike(r"\S")).select(
+        row.alias("row"), F.col("_metadata.file_path").alias("_path")
+    )
     columns = [F.col("row").getField(raw_name(drop.source, c)).alias(c.name) for c in drop.table.columns]
     return parsed.select(*columns, F.col("row").getField("_broken").alias("_broken"), "_path")
 
@@ -228,7 +243,11 @@ def _cast(column: Column, format_: str, found: str) -> SparkColumn:
     if column.is_list and format_ == "csv":
         as_json = F.from_json(value, "array<string>")
         apart = F.filter(F.split(value, r"\|"), lambda item: item != "")
-        return F.when(value.isNull(), F.array().cast("array<string>")).when(value.startswith("["), as_json).otherwise(apart)
+        return (
+            F.when(value.isNull(), F.array().cast("array<string>"))
+            .when(value.startswith("["), as_json)
+            .otherwise(apart)
+        )
     return value if column.is_list or column.type == "string" else value.try_cast(column.type)
 
 

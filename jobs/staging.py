@@ -71,7 +71,12 @@ def run_once(lake: Lake, plan: Plan, tables: Iterable[Table], compute: Callable[
     for table in tables:
         earlier = lake.partition(table, plan.day)
         if earlier:
-            log.info("%s ds=%s is published as %s from other inputs: making a new one", table.name, plan.day, earlier)
+            log.info(
+                "%s ds=%s is published as %s from other inputs: making a new one",
+                table.name,
+                plan.day,
+                earlier,
+            )
     compute()
 
 
@@ -86,7 +91,9 @@ def _mark_reused(lake: Lake, table: Table, plan: Plan) -> None:
         _seal(folder, {"reused": lake.partition(table, plan.day)})
 
 
-def stage_arrow(lake: Lake, table: Table, plan: Plan, rows: pa.Table, counts: Mapping[str, int] | None = None) -> None:
+def stage_arrow(
+    lake: Lake, table: Table, plan: Plan, rows: pa.Table, counts: Mapping[str, int] | None = None
+) -> None:
     """Stage rows held in memory. Raises `LakeError` with all differences where they are not as declared."""
     import pyarrow.parquet as pq
 
@@ -159,7 +166,9 @@ def _name_parts(data: Path, table: Table) -> None:
 def _require(table: Table, schema: pa.Schema) -> None:
     differences = table.differences(schema)
     if differences:
-        raise LakeError(f"table {table.name} is not as declared in schemas/tables.py: " + "; ".join(differences))
+        raise LakeError(
+            f"table {table.name} is not as declared in schemas/tables.py: " + "; ".join(differences)
+        )
 
 
 def _fresh_folder(lake: Lake, table: Table, day: str) -> Path:
@@ -174,10 +183,19 @@ def _record(table: Table, plan: Plan, data: Path, counts: Mapping[str, int] | No
     import pyarrow.parquet as pq
 
     files = [
-        {"name": p.name, "rows": pq.read_metadata(p).num_rows, "bytes": p.stat().st_size, "sha256": file_hash(p)}
+        {
+            "name": p.name,
+            "rows": pq.read_metadata(p).num_rows,
+            "bytes": p.stat().st_size,
+            "sha256": file_hash(p),
+        }
         for p in sorted(data.glob("*.parquet"))
     ]
-    identity = {"table": table.folder, "fingerprint": plan.fingerprint, "files": [[f["rows"], f["sha256"]] for f in files]}
+    identity = {
+        "table": table.folder,
+        "fingerprint": plan.fingerprint,
+        "files": [[f["rows"], f["sha256"]] for f in files],
+    }
     return {
         "table": table.folder,
         "partition": hashlib.sha256(canonical_json(identity)).hexdigest()[:16],

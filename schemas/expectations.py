@@ -115,7 +115,9 @@ def _column_expectations(column: Column) -> list[dict[str, Any]]:
         found.append(_expect("column_values_to_be_in_set", column=column.name, value_set=list(column.one_of)))
     if column.between:
         low, high = column.between
-        found.append(_expect("column_values_to_be_between", column=column.name, min_value=low, max_value=high))
+        found.append(
+            _expect("column_values_to_be_between", column=column.name, min_value=low, max_value=high)
+        )
     if column.matches:
         found.append(_expect("column_values_to_match_regex", column=column.name, regex=column.matches))
     return found

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.expectations import accounted, coverage, listed_lengths, psi, quarantined_share, rows_against_last
+from schemas.expectations import (
+    accounted,
+    coverage,
+    listed_lengths,
+    psi,
+    quarantined_share,
+    rows_against_last,
+)
 from schemas.table import Column, Metric, Table
 
 EVENT_KINDS = ("impression", "click", "like", "collect", "comment", "share")
@@ -18,11 +25,16 @@ TITLE = Column("title", "string", "the title as its author wrote it; may be empt
 BODY = Column("body", "string", "the text under the title; may be empty")
 CATEGORY = Column("category", "array<string>", "the category path, widest first; may be empty")
 HASHTAGS = Column("hashtags", "array<string>", "the author's hashtags, without '#'; may be empty")
-IMAGE_URIS = Column("image_uris", "array<string>", "where its pictures lie: paths under image_roots, or http(s) addresses")
+IMAGE_URIS = Column(
+    "image_uris", "array<string>", "where its pictures lie: paths under image_roots, or http(s) addresses"
+)
 AUTHOR_ID = Column("author_id", "string", "who wrote the note", nullable=True)
 CREATED_AT = Column("created_at", "timestamp", "when the note was published", unit="UTC, microseconds")
 CONTENT_HASH = Column(
-    "content_hash", "string", "SHA-256 of all that the note says: same hash, same content", matches="^[0-9a-f]{64}$"
+    "content_hash",
+    "string",
+    "SHA-256 of all that the note says: same hash, same content",
+    matches="^[0-9a-f]{64}$",
 )
 
 
@@ -85,7 +97,12 @@ NOTES = Table(
         CREATED_AT,
         Column("broken_images", "array<string>", "pictures that do not open, each as 'uri: why'"),
         CONTENT_HASH,
-        Column("text_hash", "string", "SHA-256 of the text alone: what a text encoder sees", matches="^[0-9a-f]{64}$"),
+        Column(
+            "text_hash",
+            "string",
+            "SHA-256 of the text alone: what a text encoder sees",
+            matches="^[0-9a-f]{64}$",
+        ),
         Column(
             "num_same_text",
             "bigint",
@@ -126,7 +143,9 @@ EVENTS = Table(
         accounted(),
         quarantined_share(at_most=0.2),
         rows_against_last(at_least=0.2, at_most=5.0),
-        Metric("late_share", "share of rows that came late", "select avg(is_late::int) from this", at_most=0.2),
+        Metric(
+            "late_share", "share of rows that came late", "select avg(is_late::int) from this", at_most=0.2
+        ),
         Metric("clicks", "clicks of the day", "select count(*) from this where event = 'click'", at_least=1),
         coverage("notes", at_least=1.0),
         psi("event", "event", at_most=0.25),
@@ -208,10 +227,13 @@ SEMANTIC_IDS = Table(
             "semantic_id",
             "string",
             "the codes as text, such as <a_99><b_225><c_67>",
-            matches=r"^(<[a-z]_\d+>)+$",
+            matches=r"^(?:<[a-z]_\d+>)+$",
         ),
         Column(
-            "tie_break", "int", "rank of the note among those with its codes, in order of arrival", between=(0, None)
+            "tie_break",
+            "int",
+            "rank of the note among those with its codes, in order of arrival",
+            between=(0, None),
         ),
         Column("generation", "string", "the quantizer that made the codes"),
         Column("since", "date", "the day whose run gave the note this ID"),
@@ -240,7 +262,12 @@ SEMANTIC_IDS = Table(
             "where this.codes <> p.codes or this.tie_break <> p.tie_break",
             at_most=0,
         ),
-        Metric("generations", "generations in one partition", "select count(distinct generation) from this", at_most=1),
+        Metric(
+            "generations",
+            "generations in one partition",
+            "select count(distinct generation) from this",
+            at_most=1,
+        ),
     ),
 )
 

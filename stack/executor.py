@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 
 from airflow.executors.local_executor import LocalExecutor
+
+from stack.reaper import die_with_parent
 
 TASKS_NEED = (
     "airflow.dag_processing.bundles.local",
@@ -32,4 +35,7 @@ class WarmLocalExecutor(LocalExecutor):
                 importlib.import_module(name)
             except ImportError as error:
                 logging.getLogger(__name__).warning("tasks start slower, cannot import %s: %s", name, error)
+        # A killed scheduler takes its workers and their tasks along, even where nobody is left to clear up after it: a
+        # task that went on would meet its own second try.
+        os.register_at_fork(after_in_child=die_with_parent())
         super().start()

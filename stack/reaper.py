@@ -1,8 +1,9 @@
 """Leaving nothing running: finding every process of a stack, however deep or orphaned, and ending it.
 
-Two ways lead to a process. By descent: the keeper (and the command line above it) is a "child subreaper" (prctl(2)), so
-that an orphaned grandchild becomes its child instead of init's. By name: every process carries NOTEMILL_STACK=<id> in its
-environment, which finds what an earlier, killed stack left behind.
+Three ways lead to a process. By descent: the keeper (and the command line above it) is a "child subreaper" (prctl(2)), so
+that an orphaned grandchild becomes its child instead of init's. By the kernel: a service dies with the keeper
+(PR_SET_PDEATHSIG). By name: every process carries NOTEMILL_STACK=<id> in its environment, which finds what an earlier,
+killed stack left behind. The last two also serve where the keeper and the command line are killed in the same moment.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import psutil
 
 from stack.home import MARKER
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -26,6 +28,19 @@ def adopt_orphans() -> None:
     """From now on, orphans among our descendants become our children (Linux; elsewhere only the marker finds them)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent(number: int = signal.SIGKILL) -> Callable[[], None]:
+    """For Popen(preexec_fn=...) or after a fork: the parent's death sends us this signal (Linux). Must come after a change
+    of user, which takes it away."""
+    if sys.platform != "linux":
+        return lambda: None
+    libc = ctypes.CDLL(None)  # loaded before the fork
+
+    def bind() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+
+    return bind
 
 
 def marked(stack_id: str) -> list[psutil.Process]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stack import keys, unroot
+from stack import keys, reaper, unroot
 from stack.environment import airflow_environment, base_environment, num_cores, spark_home, write_secrets
 from stack.home import Home, StackError
 from stack.java import java_home
@@ -37,18 +37,31 @@ class Service:
     log: Path
     ready: Callable[[], bool] = lambda: True
     stop_signal: signal.Signals = signal.SIGTERM
-    before_exec: Callable[[], None] | None = None
+    become: Callable[[], None] | None = None  # change of user before the program starts
     once: bool = False  # a task that ends by itself
     starts: list[float] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start in a session of its own: Ctrl-C at the terminal reaches the command line only, which then stops us."""
+        reaper.die_with_parent(self.stop_signal if self.become else signal.SIGKILL)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, env=self.environment, cwd="/" if self.before_exec else None, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=self.before_exec,
+                self.command, env=self.environment, cwd="/" if self.become else None, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=self.before_exec(),
             )  # fmt: skip
+
+
+    def before_exec(self) -> Callable[[], None]:
+        """What the child does before it becomes the program: change its user, and bind its life to ours."""
+        become, die = self.become, reaper.die_with_parent(self.stop_signal if self.become else signal.SIGKILL)
+
+        def before() -> None:
+            if become is not None:
+                become()
+            die()
+
+        return before
 
 
 @dataclass(frozen=True)

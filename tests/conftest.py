@@ -34,7 +34,9 @@ def job_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def spark(job_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+def spark(
+    job_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SparkSession]:
     """The one session of a test run: a JVM costs seconds."""
     os.environ.update(job_environment)
     os.environ.pop("SPARK_REMOTE", None)

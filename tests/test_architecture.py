@@ -73,18 +73,32 @@ def test_what_a_room_keeps_out_stays_out(room: str) -> None:
 
 
 def test_no_file_is_called_by_what_it_is_not_about() -> None:
-    wrong = [p for room in ROOMS for p in _files(room) if FORBIDDEN_NAMES & {part.removesuffix(".py") for part in p.parts}]
+    wrong = [
+        p
+        for room in ROOMS
+        for p in _files(room)
+        if FORBIDDEN_NAMES & {part.removesuffix(".py") for part in p.parts}
+    ]
     assert wrong == []
 
 
 def test_nothing_unpickles_evaluates_or_builds_shell_lines() -> None:
     rooms = [room for room in ROOMS if room != "tests"]
-    wrong = [f"{p.relative_to(ROOT)}: {call}" for room in rooms for p in _files(room) for call in sorted(_calls(p) & UNSAFE_CALLS)]
+    wrong = [
+        f"{p.relative_to(ROOT)}: {call}"
+        for room in rooms
+        for p in _files(room)
+        for call in sorted(_calls(p) & UNSAFE_CALLS)
+    ]
     assert wrong == []
 
 
 def test_every_job_states_what_it_reads_and_writes_and_takes_a_day() -> None:
-    jobs = [p for p in _files("jobs") if "def arg_parser(" in p.read_text(encoding="utf-8") and "importers" not in p.parts]
+    jobs = [
+        p
+        for p in _files("jobs")
+        if "def arg_parser(" in p.read_text(encoding="utf-8") and "importers" not in p.parts
+    ]
     assert len(jobs) >= 7
     by_hand = {"promote_quantizer.py"}  # moves a pointer: no table, no day's run
     for path in (p for p in jobs if p.name not in by_hand):

@@ -14,7 +14,17 @@ SERVICES = yaml.safe_load(TEXT)["services"]
 
 def test_the_whole_topology_is_there() -> None:
     assert sorted(SERVICES) == sorted(
-        ["postgres", "init", "api-server", "scheduler", "dag-processor", "triggerer", "spark-master", "spark-worker-1", "spark-worker-2"]
+        [
+            "postgres",
+            "init",
+            "api-server",
+            "scheduler",
+            "dag-processor",
+            "triggerer",
+            "spark-master",
+            "spark-worker-1",
+            "spark-worker-2",
+        ]
     )
 
 
@@ -32,13 +42,19 @@ def test_every_service_that_stays_has_a_health_check() -> None:
 def test_every_secret_must_be_given_and_none_is_written_down() -> None:
     secrets = re.findall(r"\$\{([A-Z_]*(?:PASSWORD|SECRET|KEY)[A-Z_]*)(.*?)\}", TEXT)
     assert {name for name, _ in secrets} == {
-        "POSTGRES_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY", "AIRFLOW_JWT_SECRET", "SPARK_AUTH_SECRET",
+        "POSTGRES_PASSWORD",
+        "AIRFLOW_FERNET_KEY",
+        "AIRFLOW_SECRET_KEY",
+        "AIRFLOW_JWT_SECRET",
+        "SPARK_AUTH_SECRET",
     }
     assert {rest for _, rest in secrets} == {":?run make env"}
 
 
 def test_nothing_is_reached_from_outside_but_the_api_on_the_loopback() -> None:
-    assert {n: s["ports"] for n, s in SERVICES.items() if "ports" in s} == {"api-server": ["127.0.0.1:8080:8080"]}
+    assert {n: s["ports"] for n, s in SERVICES.items() if "ports" in s} == {
+        "api-server": ["127.0.0.1:8080:8080"]
+    }
 
 
 def test_everything_waits_for_what_it_needs() -> None:
@@ -50,7 +66,11 @@ def test_everything_waits_for_what_it_needs() -> None:
 
 def test_every_pool_that_a_dag_names_is_made() -> None:
     made = set(re.findall(r"airflow pools set (\w+)", (ROOT / "deploy" / "init.sh").read_text()))
-    named = set(re.findall(r'pool(?:: str)?\s*=\s*"(\w+)"', "".join(p.read_text() for p in (ROOT / "dags").glob("*.py"))))
+    named = set(
+        re.findall(
+            r'pool(?:: str)?\s*=\s*"(\w+)"', "".join(p.read_text() for p in (ROOT / "dags").glob("*.py"))
+        )
+    )
     assert named
     assert named <= made
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ def _module(command: list[str]) -> object:
 
 @pytest.mark.parametrize("dag_id", ["notemill_daily", "notemill_training"])
 def test_every_command_is_one_that_its_job_understands(dag_id: str, config: Path) -> None:
-    for task_id, command in rendered(dags()[dag_id], {}, datetime(2026, 1, 5, tzinfo=timezone.utc)):
+    for task_id, command in rendered(dags()[dag_id], {}, datetime(2026, 1, 5, tzinfo=UTC)):
         arguments = [str(config) if a == "/etc/notemill/config.yaml" else a for a in command[1:]]
         found = _module(command).arg_parser().parse_args(arguments)
         assert found.day == "2026-01-05", task_id
@@ -33,7 +33,7 @@ def test_every_command_is_one_that_its_job_understands(dag_id: str, config: Path
 
 def test_every_table_a_job_reads_is_published_by_a_step_before_it() -> None:
     dag = dags()["notemill_daily"]
-    for task_id, command in rendered(dag, {}, datetime(2026, 1, 5, tzinfo=timezone.utc)):
+    for task_id, command in rendered(dag, {}, datetime(2026, 1, 5, tzinfo=UTC)):
         before = {t.task_id for t in dag.get_task(task_id).get_flat_relatives(upstream=True)}
         for name in _module(command).READS:
             assert f"publish_{name}" in before, f"{task_id} reads {name} before it is published"
@@ -44,9 +44,14 @@ def test_every_table_a_job_writes_is_published_by_a_step_after_it() -> None:
 
     dag = dags()["notemill_daily"]
     written = set()
-    for task_id, command in rendered(dag, {}, datetime(2026, 1, 5, tzinfo=timezone.utc)):
+    for task_id, command in rendered(dag, {}, datetime(2026, 1, 5, tzinfo=UTC)):
         after = {t.task_id for t in dag.get_task(task_id).get_flat_relatives(upstream=False)}
-        published = {name for t in after if t.startswith("publish_") for name in _with_companions(t.removeprefix("publish_"))}
+        published = {
+            name
+            for t in after
+            if t.startswith("publish_")
+            for name in _with_companions(t.removeprefix("publish_"))
+        }
         writes = set(_module(command).WRITES)
         assert writes <= published, task_id
         written |= writes

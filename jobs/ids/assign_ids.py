@@ -45,13 +45,15 @@ def require_encoder(lake: Lake, generation: str, notes: pa.Table, day: str) -> N
     foreign = sorted(set(notes.column("encoder").unique().to_pylist()) - set(trained))
     if foreign:
         raise LakeError(
-            f"table note_embeddings ds={day} holds embeddings of {', '.join(foreign)}, but quantizer {generation} was trained on "
-            f"{', '.join(trained)}: train a quantizer on this day's embeddings (train_quantizer --promote --day {day}), or embed "
-            "the day with the encoder it was trained on"
+            f"table note_embeddings ds={day} holds embeddings of {', '.join(foreign)}, but quantizer {generation} was "
+            f"trained on {', '.join(trained)}: train a quantizer on this day's embeddings (train_quantizer --promote "
+            f"--day {day}), or embed the day with the encoder it was trained on"
         )
 
 
-def encode_new(lake: Lake, generation: str, day: str, new: pa.ChunkedArray) -> tuple[list[str], list[str], NDArray[np.int32]]:
+def encode_new(
+    lake: Lake, generation: str, day: str, new: pa.ChunkedArray
+) -> tuple[list[str], list[str], NDArray[np.int32]]:
     """note_ids, content hashes and codes_NL of the notes that have no ID yet."""
     import numpy as np
 
@@ -65,8 +67,8 @@ def encode_new(lake: Lake, generation: str, day: str, new: pa.ChunkedArray) -> t
     for piece in vectors_of(lake, day, new):
         if piece.vectors_ND.shape[1] != model.config.input_dim:
             raise LakeError(
-                f"table note_embeddings ds={day}: vectors have {piece.vectors_ND.shape[1]} dimensions, quantizer {generation} "
-                f"reads {model.config.input_dim}: train a quantizer on this day's embeddings"
+                f"table note_embeddings ds={day}: vectors have {piece.vectors_ND.shape[1]} dimensions, "
+                f"quantizer {generation} reads {model.config.input_dim}: train a quantizer on this day's embeddings"
             )
         note_ids += piece.note_ids
         content_hashes += piece.content_hashes

@@ -54,20 +54,22 @@ def quantizer_card(generation: str, facts: Mapping[str, Any]) -> str:
         f"| {'abcdefghijklmnopqrstuvwxyz'[i]} | {level['codes_used']} | {level['perplexity']:.1f} | {level['dead_codes']} |"
         for i, level in enumerate(figures["levels"])
     )
+    encoders = ", ".join(f"`{name}`" for name in facts["encoders"])
     return f"""# Quantizer {generation}
 
 RQ-VAE as TIGER defines it (arXiv 2305.05065, section 3.1): turns a note's embedding into {settings["levels"]} codes of
 {settings["codes"]} each, which are the note's semantic ID.
 
-- Trained on `{facts["trained_on"]}`: {facts["num_rows"]} rows ({facts["num_contents"]} different vectors) of {facts["num_notes"]} notes.
-- Encoder of the embeddings: {", ".join(f"`{name}`" for name in facts["encoders"])}. Vectors of any other encoder have no meaning here.
+- Trained on `{facts["trained_on"]}`:
+  {facts["num_rows"]} rows ({facts["num_contents"]} different vectors) of {facts["num_notes"]} notes.
+- Encoder of the embeddings: {encoders}. Vectors of any other encoder have no meaning here.
 - Seed {settings["seed"]}, {settings["epochs"]} epochs; the checkpoint of epoch {facts["epoch"]} had the best health.
 - {facts["codes_note"]}
 
 | figure on its training notes | value |
 |---|---|
 | notes without a full ID of their own | {figures["shared_share"]:.1%} |
-| of these, with a note of the same vector (no quantizer separates them) | {figures["irreducible_share"]:.1%} |
+| notes that share it with a note of the same vector (no quantizer separates them) | {figures["irreducible_share"]:.1%} |
 | different IDs / notes | {figures["unique_rate"]:.1%} |
 | different IDs / different vectors | {figures["separable_unique_rate"]:.1%} |
 | notes that share the fullest ID | {figures["largest_group"]} |

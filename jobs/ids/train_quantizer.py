@@ -109,7 +109,9 @@ def sized(settings: Quantizer, rows: TrainingRows) -> tuple[Config, str]:
     return Config(input_dim=rows.vectors_ND.shape[1], levels=settings.levels, codes=codes), note
 
 
-def train(lake: Lake, day: str, settings: Quantizer, generation: str, reads: Mapping[str, str], folder: Path) -> dict[str, Any]:
+def train(
+    lake: Lake, day: str, settings: Quantizer, generation: str, reads: Mapping[str, str], folder: Path
+) -> dict[str, Any]:
     """Train into `folder` and return the facts for the manifest."""
     from jobs.ids.quantizer import quantizer_card, save_quantizer
     from jobs.ids.training import Recipe, Training, facts_of, judged, recipe_facts
@@ -141,13 +143,18 @@ def _state_of(lake: Lake, generation: str) -> Path:
 
 
 def make_generation(lake: Lake, day: str, settings: Quantizer) -> str:
-    """The name of the generation that the day's embeddings and the settings lead to, trained if it is not there yet."""
+    """The name of the generation that the day's embeddings and the settings lead to, trained if it is not there yet.
+
+    For a caller that holds the lock on trainings.
+    """
     require_sane(settings)
     reads = published_reads(lake, [(NOTE_EMBEDDINGS, day)])
     generation, artifacts = generation_of(reads, settings), Artifacts(lake, KIND)
     folder = artifacts.write(generation, lambda half: train(lake, day, settings, generation, reads, half))
-    shutil.rmtree(_state_of(lake, generation), ignore_errors=True)
-    log.info("quantizer %s: %s, see %s", generation, _in_short(artifacts.manifest(generation)["figures"]), folder / "card.md")
+    for left_behind in artifacts.room.glob(".g*"):  # by this training, or by one that was killed and never resumed
+        shutil.rmtree(left_behind, ignore_errors=True)
+    figures = artifacts.manifest(generation)["figures"]
+    log.info("quantizer %s: %s, see %s", generation, _in_short(figures), folder / "card.md")
     return generation
 
 
@@ -167,8 +174,9 @@ def promote_sound(lake: Lake, generation: str, since: str, min_separated_share: 
         before = artifacts.current(since)
         stays = f"{before} stays current" if before else "none is current yet"
         raise LakeError(
-            f"quantizer {generation} is not promoted, {stays}: {'; '.join(weak)}. Look at {artifacts.folder(generation) / 'card.md'}; "
-            f"train on a day with more notes, or after a look promote it by hand: promote_quantizer --generation {generation} --since {since}"
+            f"quantizer {generation} is not promoted, {stays}: {'; '.join(weak)}. Look at "
+            f"{artifacts.folder(generation) / 'card.md'}; train on a day with more notes, or after a look promote it by "
+            f"hand: promote_quantizer --generation {generation} --since {since}"
         )
     artifacts.promote(generation, since)
     log.info("quantizer %s: current since ds=%s", generation, since)
@@ -194,7 +202,8 @@ def arg_parser() -> argparse.ArgumentParser:
     """`--config`, `--day`, and what to do beside training."""
     parser = add_run_arguments(argparse.ArgumentParser("train_quantizer", description=__doc__))
     parser.add_argument("--if-missing", action="store_true", help="only where no generation is promoted yet; promotes it")
-    parser.add_argument("--promote", type=yes_or_no, nargs="?", const=True, default=False, help="make it current from --day on, if sound")
+    promoted = "make it current from --day on, if its IDs are sound"
+    parser.add_argument("--promote", type=yes_or_no, nargs="?", const=True, default=False, help=promoted)
     return parser
 
 

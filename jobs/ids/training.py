@@ -67,8 +67,8 @@ class Best:
 
 
 def make_deterministic(seed: int) -> None:
-    """Bits that depend on neither the clock nor the machine's number of cores: one thread, because the way sums are
-    split among threads changes their rounding.
+    """Bits that depend on neither the clock nor the number of cores: one thread, because the way sums are split among
+    threads changes their rounding. (Another family of CPU may still round otherwise.)
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)

@@ -55,7 +55,9 @@ def _piece(batch: pa.RecordBatch, dims: set[int], day: str) -> Piece:
     column = batch.column("embedding")
     dims.update(pc.unique(pc.list_value_length(column)).to_pylist())
     if len(dims) != 1:
-        raise LakeError(f"table note_embeddings ds={day}: vectors of several lengths {sorted(dims)}; one encoder makes one length")
+        raise LakeError(
+            f"table note_embeddings ds={day}: vectors of several lengths {sorted(dims)}; one quantizer reads one length"
+        )
     flat: Any = column.flatten().to_numpy(zero_copy_only=False)
     vectors_ND = np.asarray(flat, dtype=np.float32).reshape(len(batch), dims.copy().pop())
     return Piece(batch.column("note_id").to_pylist(), batch.column("content_hash").to_pylist(), vectors_ND)

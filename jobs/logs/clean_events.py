@@ -46,7 +46,9 @@ def robots(events: DataFrame, *, events_per_minute: int) -> DataFrame:
     return busy.groupBy("user_id").agg(F.max("count").alias("_rate"))
 
 
-def judged(rows: DataFrame, notes: DataFrame, *, day: tuple[datetime, datetime], lateness: int, rate: int) -> DataFrame:
+def judged(
+    rows: DataFrame, notes: DataFrame, *, day: tuple[datetime, datetime], lateness: int, rate: int
+) -> DataFrame:
     """`rows` with `verdict`: null where the row is kept, else the rule it broke. `day` is first and next instant, UTC."""
     start, end = (F.lit(instant) for instant in day)
     written = notes.select("note_id", F.col("created_at").alias("_created_at"))
@@ -70,26 +72,49 @@ def judged(rows: DataFrame, notes: DataFrame, *, day: tuple[datetime, datetime],
 def quarantined(rows: DataFrame) -> DataFrame:
     """The rows that broke a rule, once for each time they came, in the columns of the quarantine."""
     seen = (
-        F.when(F.col("verdict") == "unreadable_value", F.concat(F.lit("value of "), "_unreadable", F.lit(" does not read as its type")))
-        .when(F.col("verdict") == "robot", F.concat(F.lit("user has "), F.col("_rate").cast("string"), F.lit(" events in one minute")))
-        .when(F.col("verdict") == "unknown_event", F.concat(F.lit("event is "), F.coalesce("event", F.lit("null"))))
-        .when(F.col("verdict") == "unknown_note", F.concat(F.lit("no note "), F.col("note_id"), F.lit(" in notes of the day")))
+        F.when(
+            F.col("verdict") == "unreadable_value",
+            F.concat(F.lit("value of "), "_unreadable", F.lit(" does not read as its type")),
+        )
+        .when(
+            F.col("verdict") == "robot",
+            F.concat(F.lit("user has "), F.col("_rate").cast("string"), F.lit(" events in one minute")),
+        )
+        .when(
+            F.col("verdict") == "unknown_event",
+            F.concat(F.lit("event is "), F.coalesce("event", F.lit("null"))),
+        )
+        .when(
+            F.col("verdict") == "unknown_note",
+            F.concat(F.lit("no note "), F.col("note_id"), F.lit(" in notes of the day")),
+        )
         .otherwise(F.concat(F.lit("ts is "), F.coalesce(F.col("ts").cast("string"), F.lit("null"))))
     )
     return (
         rows.where(F.col("verdict").isNotNull())
         .withColumn("again", F.explode(F.sequence(F.lit(1), F.col("copies").cast("int"))))
-        .select(F.col("verdict").alias("reason"), seen.alias("detail"), F.col("_record").alias("record"), F.col("_source").alias("source"))
+        .select(
+            F.col("verdict").alias("reason"),
+            seen.alias("detail"),
+            F.col("_record").alias("record"),
+            F.col("_source").alias("source"),
+        )
     )
 
 
 def counts_of(rows: DataFrame) -> dict[str, int]:
     """How many raw rows met which verdict."""
     found = rows.groupBy("verdict").agg(
-        F.sum("copies").alias("n"), F.sum(F.col("copies") - 1).alias("extra"), F.sum(F.col("is_late").cast("int")).alias("late")
+        F.sum("copies").alias("n"),
+        F.sum(F.col("copies") - 1).alias("extra"),
+        F.sum(F.col("is_late").cast("int")).alias("late"),
     )
     by = {r["verdict"]: r for r in found.collect()}
-    reasons = {f"num_{verdict}": r["n"] for verdict, r in sorted(by.items(), key=lambda item: item[0] or "") if verdict}
+    reasons = {
+        f"num_{verdict}": r["n"]
+        for verdict, r in sorted(by.items(), key=lambda item: item[0] or "")
+        if verdict
+    }
     kept = by.get(None)
     return {
         "num_cleaned": kept["extra"] if kept else 0,
@@ -107,7 +132,9 @@ def stage(config: Config, lake: Lake, plan: Plan, drop: Drop) -> None:
     is_cut = not day_folders(drop.source.path)
     num_source = drop.num_rows()
     if is_cut:
-        of_day = raw.where(F.coalesce((F.col("ts") >= F.lit(day[0])) & (F.col("ts") < F.lit(day[1])), F.lit(False)))
+        of_day = raw.where(
+            F.coalesce((F.col("ts") >= F.lit(day[0])) & (F.col("ts") < F.lit(day[1])), F.lit(False))
+        )
         raw, num_source = of_day, of_day.count()
     notes = spark.read.parquet(*lake.files(NOTES, plan.day)).select("note_id", "created_at")
     rules = config.ingest
@@ -116,7 +143,9 @@ def stage(config: Config, lake: Lake, plan: Plan, drop: Drop) -> None:
     )
     with persisted(judgement, plan) as rows:
         counts = {"num_source": num_source, **counts_of(rows)}
-        stage_spark(lake, EVENTS_QUARANTINE, plan, quarantined(rows), lambda: counts, counts["num_quarantined"])
+        stage_spark(
+            lake, EVENTS_QUARANTINE, plan, quarantined(rows), lambda: counts, counts["num_quarantined"]
+        )
         kept = rows.where(F.col("verdict").isNull()).select(*EVENTS.column_names)
         stage_spark(lake, EVENTS, plan, kept, lambda: counts, num_source)
     log.info("events ds=%s: %s", plan.day, ", ".join(f"{k[4:]} {v}" for k, v in counts.items()))
@@ -125,7 +154,9 @@ def stage(config: Config, lake: Lake, plan: Plan, drop: Drop) -> None:
 def arg_parser() -> argparse.ArgumentParser:
     """`--config`, `--day`, and where to read the day's events from instead of the configured source."""
     parser = add_run_arguments(argparse.ArgumentParser("clean_events", description=__doc__))
-    parser.add_argument("--events-from", type=optional_path, help="a folder inside the lake or a source, read instead")
+    parser.add_argument(
+        "--events-from", type=optional_path, help="a folder inside the lake or a source, read instead"
+    )
     return parser
 
 
@@ -134,8 +165,14 @@ def main(argv: list[str]) -> None:
     config, lake = args.config, args.config.open_lake()
     override = args.events_from and config.inside_allowed_roots(args.events_from, "events_from")
     drop = find_drop(config, RAW_EVENTS, "events", args.day, override)
-    params = {"timezone": config.timezone, "lateness": config.ingest.max_lateness_days, "rate": config.ingest.robot_events_per_minute}
-    plan = Plan("clean_events", args.day, published_reads(lake, [(NOTES, args.day)]), drop.hashes(), params=params)
+    params = {
+        "timezone": config.timezone,
+        "lateness": config.ingest.max_lateness_days,
+        "rate": config.ingest.robot_events_per_minute,
+    }
+    plan = Plan(
+        "clean_events", args.day, published_reads(lake, [(NOTES, args.day)]), drop.hashes(), params=params
+    )
     run_once(lake, plan, (EVENTS_QUARANTINE, EVENTS), lambda: stage(config, lake, plan, drop))
 
 

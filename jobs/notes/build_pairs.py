@@ -38,7 +38,7 @@ READS = ("events", "notes")
 WRITES = ("note_pairs",)
 log = logging.getLogger("notemill")
 
-PLACES_A_TASK = 8_000_000  # the memory bound: a task of the second pass holds about 60 bytes a place, 0.5 GB
+PLACES_A_TASK = 16_000_000  # the memory bound: a task of the second pass holds about 25 bytes a place, 0.4 GB
 PAIRS_A_TASK = 64_000_000  # bounds the time of a task, and with it what a lost task costs
 CLICKS_A_TASK = 1_000_000  # of the first pass: about 40 MB to sort
 SETTINGS = {

@@ -34,9 +34,14 @@ CONTENT_COLUMNS = (*TEXT_COLUMNS, "image_uris")
 
 def with_defaults(raw: DataFrame) -> DataFrame:
     """Missing text becomes empty text, missing lists empty lists; runs of white space become one space."""
-    text = {name: F.trim(F.regexp_replace(F.coalesce(F.col(name), F.lit("")), r"\s+", " ")) for name in ("title", "body")}
+    text = {
+        name: F.trim(F.regexp_replace(F.coalesce(F.col(name), F.lit("")), r"\s+", " "))
+        for name in ("title", "body")
+    }
     lists = {
-        name: F.filter(F.coalesce(F.col(name), F.array().cast("array<string>")), lambda item: F.length(F.trim(item)) > 0)
+        name: F.filter(
+            F.coalesce(F.col(name), F.array().cast("array<string>")), lambda item: F.length(F.trim(item)) > 0
+        )
         for name in ("category", "hashtags", "image_uris")
     }
     hashtags = F.transform(lists["hashtags"], lambda tag: F.regexp_replace(F.trim(tag), "^#+|#+$", ""))
@@ -56,35 +61,55 @@ def judged(raw: DataFrame, *, day_end: datetime, min_characters: int) -> DataFra
     rule = (
         F.when(F.col("_unreadable").isNotNull(), "unreadable_value")
         .when(F.col("note_id").isNull() | ~F.col("note_id").rlike(r"^\S.{0,255}$"), "bad_note_id")
-        .when(F.col("created_at").isNull() | (F.col("created_at") < F.lit("1990-01-01").cast("timestamp")), "bad_created_at")
+        .when(
+            F.col("created_at").isNull() | (F.col("created_at") < F.lit("1990-01-01").cast("timestamp")),
+            "bad_created_at",
+        )
         .when(F.col("created_at") >= F.lit(day_end), "cleaned: created after the day")
         .when(letters < min_characters, "near_empty")
     )
-    newest = Window.partitionBy("note_id", rule.isNull()).orderBy(F.desc("created_at"), F.sha2("_record", 256))
+    newest = Window.partitionBy("note_id", rule.isNull()).orderBy(
+        F.desc("created_at"), F.sha2("_record", 256)
+    )
     return (
         with_defaults(alike)
         .withColumn("rule", rule)
         .withColumn("place", F.row_number().over(newest))
-        .withColumn("verdict", F.when(F.col("rule").isNull() & (F.col("place") > 1), "conflicting_content").otherwise(F.col("rule")))
+        .withColumn(
+            "verdict",
+            F.when(F.col("rule").isNull() & (F.col("place") > 1), "conflicting_content").otherwise(
+                F.col("rule")
+            ),
+        )
     )
 
 
 def quarantined(rows: DataFrame) -> DataFrame:
     """The rows that broke a rule, once for each time they came, in the columns of the quarantine."""
-    detail = F.concat_ws("", F.lit("note "), F.coalesce("note_id", F.lit("without id")), F.lit(": "), _what_was_seen())
+    detail = F.concat_ws(
+        "", F.lit("note "), F.coalesce("note_id", F.lit("without id")), F.lit(": "), _what_was_seen()
+    )
     return (
         rows.where(F.col("verdict").isNotNull() & ~F.col("verdict").startswith("cleaned"))
         .withColumn("again", F.explode(F.sequence(F.lit(1), F.col("copies").cast("int"))))
         .select(
-            F.col("verdict").alias("reason"), detail.alias("detail"), F.col("_record").alias("record"), F.col("_source").alias("source")
+            F.col("verdict").alias("reason"),
+            detail.alias("detail"),
+            F.col("_record").alias("record"),
+            F.col("_source").alias("source"),
         )
     )
 
 
 def _what_was_seen() -> F.Column:
     return (
-        F.when(F.col("verdict") == "unreadable_value", F.concat(F.lit("value of "), "_unreadable", F.lit(" does not read as its type")))
-        .when(F.col("verdict") == "conflicting_content", F.lit("another content of the same note_id is newer"))
+        F.when(
+            F.col("verdict") == "unreadable_value",
+            F.concat(F.lit("value of "), "_unreadable", F.lit(" does not read as its type")),
+        )
+        .when(
+            F.col("verdict") == "conflicting_content", F.lit("another content of the same note_id is newer")
+        )
         .when(F.col("verdict") == "near_empty", F.lit("title and body hold next to no letters"))
         .otherwise(F.lit("see the record"))
     )
@@ -107,21 +132,35 @@ def _with_broken_images(notes: DataFrame, roots: tuple[Path, ...]) -> DataFrame:
         for batch in batches:
             uris = batch.column("image_uris").to_pylist()
             why = [[(uri, why_broken(uri, folders)) for uri in row] for row in uris]
-            opens = pa.array([[uri for uri, reason in row if reason is None] for row in why], pa.list_(pa.string()))
-            broken = pa.array([[f"{uri}: {reason}" for uri, reason in row if reason] for row in why], pa.list_(pa.string()))
+            opens = pa.array(
+                [[uri for uri, reason in row if reason is None] for row in why], pa.list_(pa.string())
+            )
+            broken = pa.array(
+                [[f"{uri}: {reason}" for uri, reason in row if reason] for row in why], pa.list_(pa.string())
+            )
             at = batch.schema.get_field_index("image_uris")
             yield batch.set_column(at, "image_uris", opens).append_column("broken_images", broken)
 
-    columns = ", ".join(f"`{name}` {RAW_NOTES.columns[i].type}" for i, name in enumerate(RAW_NOTES.column_names))
+    columns = ", ".join(
+        f"`{name}` {RAW_NOTES.columns[i].type}" for i, name in enumerate(RAW_NOTES.column_names)
+    )
     return notes.mapInArrow(look, f"{columns}, `broken_images` array<string>")
 
 
 def counts_of(rows: DataFrame) -> dict[str, int]:
     """How many raw rows met which verdict; `num_cleaned` holds exact duplicates too."""
-    found = rows.groupBy("verdict").agg(F.sum("copies").alias("n"), F.sum(F.col("copies") - 1).alias("extra")).collect()
+    found = (
+        rows.groupBy("verdict")
+        .agg(F.sum("copies").alias("n"), F.sum(F.col("copies") - 1).alias("extra"))
+        .collect()
+    )
     cleaned = sum(r["n"] for r in found if (r["verdict"] or "").startswith("cleaned"))
     duplicates = sum(r["extra"] for r in found if r["verdict"] is None)
-    reasons = {f"num_{r['verdict']}": r["n"] for r in found if r["verdict"] and not r["verdict"].startswith("cleaned")}
+    reasons = {
+        f"num_{r['verdict']}": r["n"]
+        for r in found
+        if r["verdict"] and not r["verdict"].startswith("cleaned")
+    }
     return {
         "num_cleaned": cleaned + duplicates,
         "num_exact_duplicates": duplicates,
@@ -139,15 +178,21 @@ def stage(config: Config, lake: Lake, plan: Plan, drop: Drop) -> None:
     judgement = judged(raw, day_end=day_end, min_characters=config.ingest.min_note_characters)
     with persisted(judgement, plan) as rows:
         counts = {"num_source": drop.num_rows(), **counts_of(rows)}
-        stage_spark(lake, NOTES_QUARANTINE, plan, quarantined(rows), lambda: counts, counts["num_quarantined"])
-        stage_spark(lake, NOTES, plan, cleaned_notes(rows, config.image_roots), lambda: counts, counts["num_source"])
+        stage_spark(
+            lake, NOTES_QUARANTINE, plan, quarantined(rows), lambda: counts, counts["num_quarantined"]
+        )
+        stage_spark(
+            lake, NOTES, plan, cleaned_notes(rows, config.image_roots), lambda: counts, counts["num_source"]
+        )
     log.info("notes ds=%s: %s", plan.day, ", ".join(f"{k[4:]} {v}" for k, v in counts.items()))
 
 
 def arg_parser() -> argparse.ArgumentParser:
     """`--config`, `--day`, and where to read the day's notes from instead of the configured source."""
     parser = add_run_arguments(argparse.ArgumentParser("clean_notes", description=__doc__))
-    parser.add_argument("--notes-from", type=optional_path, help="a folder inside the lake or a source, read instead")
+    parser.add_argument(
+        "--notes-from", type=optional_path, help="a folder inside the lake or a source, read instead"
+    )
     return parser
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyspark.sql import functions as F
 
 from jobs.config import Config, add_run_arguments
 from jobs.lake import Lake
@@ -42,7 +42,9 @@ def with_texts(notes: DataFrame, encoders: Encoders) -> DataFrame:
             spoken = [language(t) for t in text]
             chosen = [encoders.get(s, encoders["default"]).identity for s in spoken]
             arrays = [batch.column("note_id"), batch.column("content_hash"), chosen, spoken, text]
-            yield pa.RecordBatch.from_arrays([pa.array(a, pa.string()) for a in arrays], TODO_DDL.replace(" string", "").split(", "))
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(a, pa.string()) for a in arrays], TODO_DDL.replace(" string", "").split(", ")
+            )
 
     return notes.select("note_id", "content_hash", *TEXT_COLUMNS).mapInArrow(texts, TODO_DDL)
 
@@ -63,20 +65,27 @@ def embedded(todo: DataFrame, encoders: Encoders) -> DataFrame:
 
     def vectors(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield from (_with_vectors(batch.slice(at, ROWS_A_CALL), folders) for at in range(0, len(batch), ROWS_A_CALL))
+            yield from (
+                _with_vectors(batch.slice(at, ROWS_A_CALL), folders)
+                for at in range(0, len(batch), ROWS_A_CALL)
+            )
 
     return todo.mapInArrow(vectors, NOTE_EMBEDDINGS.ddl())
 
 
-def _with_vectors(batch: pa.RecordBatch, folders: dict[str, object]) -> pa.RecordBatch:
+def _with_vectors(batch: pa.RecordBatch, folders: dict[str, Path]) -> pa.RecordBatch:
     wanted, texts = batch.column("encoder").to_pylist(), batch.column("text").to_pylist()
     vectors: list[list[float] | None] = [None] * len(batch)
     for identity in sorted(set(wanted)):
         members = [i for i, name in enumerate(wanted) if name == identity]
-        for i, vector in zip(members, embed_texts(folders[identity], [texts[i] for i in members]), strict=True):
+        for i, vector in zip(
+            members, embed_texts(folders[identity], [texts[i] for i in members]), strict=True
+        ):
             vectors[i] = vector
     columns = [batch.column(name) for name in ("note_id", "content_hash", "encoder")]
-    return pa.RecordBatch.from_arrays([*columns, pa.array(vectors, pa.list_(pa.float32()))], NOTE_EMBEDDINGS.column_names)
+    return pa.RecordBatch.from_arrays(
+        [*columns, pa.array(vectors, pa.list_(pa.float32()))], NOTE_EMBEDDINGS.column_names
+    )
 
 
 def stage(lake: Lake, plan: Plan, encoders: Encoders) -> None:
@@ -89,8 +98,15 @@ def stage(lake: Lake, plan: Plan, encoders: Encoders) -> None:
         todo = texts.join(known, on=key, how="left_anti")
         kept = known.join(texts.select(*key), on=key, how="left_semi")
         counts = _counts(texts, kept, encoders)
-        log.info("embed_notes ds=%s: %d of %d notes are new or changed", plan.day, counts["num_computed"], counts["num_notes"])
-        fresh = embedded(todo.repartition(-(-max(counts["num_computed"], 1) // ROWS_A_TASK) + 1, "note_id"), encoders)
+        log.info(
+            "embed_notes ds=%s: %d of %d notes are new or changed",
+            plan.day,
+            counts["num_computed"],
+            counts["num_notes"],
+        )
+        fresh = embedded(
+            todo.repartition(-(-max(counts["num_computed"], 1) // ROWS_A_TASK) + 1, "note_id"), encoders
+        )
         rows = kept.select(*NOTE_EMBEDDINGS.column_names).unionByName(fresh)
         stage_spark(lake, NOTE_EMBEDDINGS, plan, rows, lambda: counts, counts["num_notes"])
 
@@ -105,13 +121,20 @@ def _counts(texts: DataFrame, kept: DataFrame, encoders: Encoders) -> dict[str, 
 
 def _warn_of_unread(spoken: dict[tuple[str, str], int], encoders: Encoders) -> int:
     blind = {
-        (e.name, lang): count for (identity, lang), count in spoken.items()
-        for e in encoders.values() if e.identity == identity and not e.reads(lang)
+        (e.name, lang): count
+        for (identity, lang), count in spoken.items()
+        for e in encoders.values()
+        if e.identity == identity and not e.reads(lang)
     }
     for (name, lang), count in sorted(blind.items()):
         log.warning(
             "embed_notes: %d of %d notes are written in %s, which encoder %s cannot read; their vectors say little. "
-            "Name one that can as encoders.%s in the configuration", count, sum(spoken.values()), lang, name, lang,
+            "Name one that can as encoders.%s in the configuration",
+            count,
+            sum(spoken.values()),
+            lang,
+            name,
+            lang,
         )
     return sum(blind.values())
 

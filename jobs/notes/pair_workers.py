@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.notes.click_lists import TIED, Clicks, Lists, click_lists, cut, without
-from models.notes.pairs import Places, distinct_notes, places, related_notes
+from models.notes.click_lists import TIED, Clicks, Ints, Lists, click_lists, cut, without
+from models.notes.pairs import Encoded, Places, encoded, joined, related_notes
 
 Batches = Iterator[pa.RecordBatch]
 Work = Callable[[Batches], Batches]
@@ -27,6 +27,7 @@ USERS = "note bigint, num_users bigint"
 BLOCKS = "block int, notes binary, lengths binary, num_notes binary"
 RELATED = "note bigint, related_note bigint, score double, rank int, num_users bigint"
 ROW_BATCH_BYTES = 8 << 20
+ENCODED_AT_ONCE = 1_000_000  # places
 _TYPES = {"binary": pa.binary(), "bigint": pa.int64(), "int": pa.int32(), "double": pa.float64()}
 
 
@@ -43,19 +44,19 @@ def packing(max_notes: int) -> Work:
     return pack
 
 
-def counting(wanted: npt.NDArray[np.int64]) -> Work:
+def counting(wanted: Ints) -> Work:
     """Packed lists to the number of users in them for each of the `wanted` notes, in the columns of `USERS`."""
 
-    def count(batches: Batches) -> Batches:
+    def users(batches: Batches) -> Batches:
         for batch in batches:
             for packed in batch.column("notes"):
                 found = np.frombuffer(packed.as_buffer(), np.int64) & ~TIED
                 yield _batch(USERS, np.unique(found[np.isin(found, wanted)], return_counts=True))
 
-    return count
+    return users
 
 
-def cutting(blocks: int, dropped: npt.NDArray[np.int64]) -> Work:
+def cutting(blocks: int, dropped: Ints) -> Work:
     """Packed lists to what each block needs of them, without the `dropped` notes, in the columns of `BLOCKS`."""
 
     def send(batches: Batches) -> Batches:
@@ -84,9 +85,10 @@ def relating(blocks: int, max_places: int, *, low: float, high: float, top: int)
         if first is None:
             return
         block = first.column("block")[0].as_py()
-        chunks = _chunks(_unpacked(chain([first], batches), ("notes", "lengths", "num_notes")), max_places)
+        rows = _unpacked(chain([first], batches), ("notes", "lengths", "num_notes"))
+        some = (encoded(lists, block, blocks, high) for lists in _together(rows, ENCODED_AT_ONCE))
         with TemporaryDirectory(dir=os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or None) as scratch:
-            notes_D, parts = _parts(chunks, Path(scratch), lambda lists, known: places(lists, block, blocks, high, known))
+            notes_D, parts = _parts(some, max_places, Path(scratch))
             for found in related_notes(parts, len(notes_D), low=low, high=high, top=top):
                 yield _batch(RELATED, found._replace(a_R=notes_D[found.a_R], b_R=notes_D[found.b_R]))
 
@@ -107,43 +109,36 @@ def _unpacked(batches: Iterable[pa.RecordBatch], names: tuple[str, str, str]) ->
             yield Lists(*(np.frombuffer(buffer, kind) for buffer, kind in zip(packed, kinds, strict=True)))
 
 
-def _chunks(rows: Iterable[Lists], max_places: int) -> Iterator[Lists]:
-    """The rows put together, as many as stay within `max_places`."""
+def _together(rows: Iterable[Lists], num_places: int) -> Iterator[Lists]:
+    """The rows, as many in one as make `num_places`."""
     held: list[Lists] = []
-    num_places = 0
     for row in rows:
-        if held and num_places + len(row.notes_P) > max_places:
-            yield Lists(*map(np.concatenate, zip(*held, strict=True)))
-            held, num_places = [], 0
         held.append(row)
-        num_places += len(row.notes_P)
-    yield Lists(*map(np.concatenate, zip(*held, strict=True)))
+        if sum(len(lists.notes_P) for lists in held) >= num_places:
+            yield Lists(*(np.concatenate(column) for column in zip(*held, strict=True)))
+            held = []
+    if held:
+        yield Lists(*(np.concatenate(column) for column in zip(*held, strict=True)))
 
 
-def _parts(
-    chunks: Iterator[Lists], scratch: Path, places_of: Callable[[Lists, npt.NDArray[np.int64] | None], Places]
-) -> tuple[npt.NDArray[np.int64], list[Places]]:
-    """The block's distinct notes, ascending, and its places: in memory if one chunk holds them, else in files."""
-    first = next(chunks)
-    second = next(chunks, None)
-    if second is None:
-        return distinct_notes(first), [places_of(first, None)]
-    notes_D = np.zeros(0, np.int64)
-    num_chunks = 0
-    for chunk in chain([first, second], chunks):
-        first = second = chunk  # what is in a file leaves memory
-        notes_D = np.union1d(notes_D, distinct_notes(chunk))
-        _save(scratch, f"lists-{num_chunks}", chunk)
-        num_chunks += 1
-    for number in range(num_chunks):
-        _save(scratch, f"places-{number}", places_of(Lists(*_load(scratch, f"lists-{number}", Lists)), notes_D))
-    return notes_D, [Places(*_load(scratch, f"places-{number}", Places)) for number in range(num_chunks)]
+def _parts(some: Iterable[Encoded], max_places: int, scratch: Path) -> tuple[Ints, list[Places]]:
+    """The block's distinct notes, ascending, and its places: in memory as one, or where too many as parts in files."""
+    groups: list[list[Encoded]] = [[]]
+    names = (str(number) for number in count())
+    for part in some:
+        if groups[-1] and sum(len(held.codes_P) for held in groups[-1]) + len(part.codes_P) > max_places:
+            groups[-1] = [Encoded(*_on_disk(held, scratch / next(names))) for held in groups[-1]]
+            groups.append([])
+        groups[-1].append(part)
+    notes_D = np.unique(np.concatenate([part.notes_E for group in groups for part in group]))
+    if len(groups) == 1:
+        return notes_D, [joined(groups.pop(), notes_D)]
+    return notes_D, [Places(*_on_disk(joined(group, notes_D), scratch / next(names))) for group in groups]
 
 
-def _save(scratch: Path, name: str, arrays: Lists | Places) -> None:
-    for field, array in zip(arrays._fields, arrays, strict=True):
-        np.save(scratch / f"{name}-{field}.npy", array)
-
-
-def _load(scratch: Path, name: str, kind: type[Lists] | type[Places]) -> list[npt.NDArray[Any]]:
-    return [np.load(scratch / f"{name}-{field}.npy", mmap_mode="r") for field in kind._fields]
+def _on_disk(arrays: Encoded | Places, folder: Path) -> list[npt.NDArray[Any]]:
+    """The arrays as files, mapped: the system may take their memory whenever it needs it."""
+    folder.mkdir()
+    for name, array in arrays._asdict().items():
+        np.save(folder / f"{name}.npy", array)
+    return [np.load(folder / f"{name}.npy", mmap_mode="r") for name in arrays._fields]

@@ -77,7 +77,8 @@ def kmeans(rows_NE: Tensor, count: int, seed: int, iterations: int = 30) -> Tens
     A centroid that loses all its rows moves to the row farthest from its own. Raises `ValueError` without rows.
     """
     if len(rows_NE) == 0 or count < 1:
-        raise ValueError(f"k-means needs at least one row and one centroid; there are {len(rows_NE)} rows, {count} centroids")
+        seen = f"there are {len(rows_NE)} rows, {count} centroids"
+        raise ValueError(f"k-means needs at least one row and one centroid; {seen}")
     rows_NE = rows_NE.to(torch.float64)
     centroids_KE = plus_plus_seeds(rows_NE, count, seed)
     for _ in range(iterations):

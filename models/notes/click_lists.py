@@ -63,12 +63,21 @@ def gathered(first_X: Ints, length_X: Ints) -> Ints:
     return np.repeat(first_X - (ends_X - length_X), length_X) + np.arange(int(ends_X[-1]) if len(ends_X) else 0)
 
 
+def _rows(clicks: Clicks, which: Ints | slice) -> Clicks:
+    return Clicks(clicks.user_C[which], clicks.check_C[which], clicks.ts_C[which], clicks.note_C[which])
+
+
+def _joined(left: Clicks, right: Clicks) -> Clicks:
+    user_C, check_C = np.append(left.user_C, right.user_C), np.append(left.check_C, right.check_C)
+    return Clicks(user_C, check_C, np.append(left.ts_C, right.ts_C), np.append(left.note_C, right.note_C))
+
+
 def _users_apart(clicks: Clicks) -> tuple[Clicks, Ints]:
     """The clicks with each user's together, and the user's number; two users under one hash are told by `check_C`."""
     same_C = clicks.user_C[1:] == clicks.user_C[:-1]
     if bool((same_C & (clicks.check_C[1:] != clicks.check_C[:-1])).any()):
         order_C = np.lexsort((clicks.check_C, clicks.user_C))
-        clicks = Clicks(*(column[order_C] for column in clicks))
+        clicks = _rows(clicks, order_C)
         same_C = clicks.user_C[1:] == clicks.user_C[:-1]
     new_C = ~same_C | (clicks.check_C[1:] != clicks.check_C[:-1])
     return clicks, np.concatenate([np.zeros(1, np.int64), np.cumsum(new_C)])
@@ -88,7 +97,7 @@ def first_clicks(clicks: Clicks, at_most: int) -> tuple[Clicks, Ints]:
     lengths_U = np.bincount(number_C[kept_F])
     within_F = np.arange(len(kept_F)) - np.repeat(starts_of(lengths_U)[:-1], lengths_U)
     kept_F = kept_F[within_F < at_most]
-    return Clicks(*(column[kept_F] for column in clicks)), np.minimum(lengths_U, at_most)
+    return _rows(clicks, kept_F), np.minimum(lengths_U, at_most)
 
 
 def click_lists(batches: Iterable[Clicks], max_notes: int) -> Iterator[tuple[Lists, int]]:
@@ -99,13 +108,13 @@ def click_lists(batches: Iterable[Clicks], max_notes: int) -> Iterator[tuple[Lis
     """
     carried: Clicks | None = None
     for batch in batches:
-        clicks = Clicks(*map(np.concatenate, zip(carried, batch, strict=True))) if carried else batch
+        clicks = _joined(carried, batch) if carried else batch
         firsts, lengths_U = first_clicks(clicks, max_notes + 1)
         ends_U = starts_of(lengths_U)[1:]
         is_open_U = firsts.user_C[ends_U - 1] == firsts.user_C[-1]
         split = int(ends_U[~is_open_U][-1]) if not is_open_U.all() else 0
-        carried = Clicks(*(column[split:] for column in firsts))
-        yield _finished(Clicks(*(column[:split] for column in firsts)), lengths_U[~is_open_U], max_notes)
+        carried = _rows(firsts, slice(split, None))
+        yield _finished(_rows(firsts, slice(split)), lengths_U[~is_open_U], max_notes)
     if carried:
         yield _finished(*first_clicks(carried, max_notes + 1), max_notes)
 

@@ -69,7 +69,9 @@ def embed(encoder: nn.Module, token_ids: Sequence[Sequence[int]], pad_id: int, c
     return Embedded(np.stack(vectors) if ids else np.zeros((0, 0), np.float32), tokens, computed - tokens)  # type: ignore[arg-type]
 
 
-def _embed_batch(encoder: nn.Module, rows: list[list[int]], size: int, length: int, pad_id: int) -> np.ndarray:
+def _embed_batch(
+    encoder: nn.Module, rows: list[list[int]], size: int, length: int, pad_id: int
+) -> np.ndarray:
     filled = rows + [rows[-1]] * (size - len(rows))
     device = next(encoder.parameters()).device
     ids_BL = torch.tensor([row + [pad_id] * (length - len(row)) for row in filled], device=device)

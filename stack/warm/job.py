@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import json
 import os
 import random
@@ -17,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
-PR_SET_PDEATHSIG = 1
+from stack.reaper import die_with_parent
 
 
 def run(request: dict[str, Any], descriptors: list[int], server: int) -> NoReturn:
@@ -38,10 +37,9 @@ def become_leader(server: int) -> None:
     """Our own process group, so that one signal reaches all that the job starts; and no life without the server (Linux):
     its death is our SIGKILL."""
     os.setpgid(0, 0)  # not setsid: Spark's daemon makes itself a group leader too, which a session leader may not
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != server:  # it died before we asked
-            os._exit(137)
+    die_with_parent()()
+    if os.getppid() != server:  # it died before we asked
+        os._exit(137)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

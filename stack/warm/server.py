@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import psutil
+
 from stack.warm import job
 
 PRELOAD = (
@@ -29,6 +31,7 @@ PRELOAD = (
     "great_expectations,great_expectations.expectations.core,torch,safetensors.torch,tokenizers,transformers,"
     "transformers.modeling_utils,transformers.models.auto,transformers.models.bert.modeling_bert,yaml,jinja2"
 )
+DAEMON_SECONDS = 90.0  # Spark ends an idle worker after 60
 GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
 HEAD = struct.Struct("!I")
 LIMIT = 16 * 2**20  # bytes of one request: an environment and a command line are far smaller
@@ -42,6 +45,8 @@ class Running:
 
     pid: int
     client: socket.socket
+    is_daemon: bool
+    started: float
     kill_at: float | None = None
 
 
@@ -50,6 +55,7 @@ class Server:
 
     def __init__(self, path: Path) -> None:
         self._jobs: dict[int, Running] = {}
+        self._looked = time.monotonic()
         self._selector = selectors.DefaultSelector()
         self._listener = listen(path)
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -74,6 +80,7 @@ class Server:
                     self._hear(key.data)
             self._reap()
             self._kill_overdue()
+            self._end_idle_daemons()
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()
@@ -100,7 +107,7 @@ class Server:
             self._close_all(client)
             job.run(request, descriptors, server)
         client.setblocking(True)
-        self._jobs[pid] = Running(pid, client)
+        self._jobs[pid] = Running(pid, client, "module" in request, time.monotonic())
         self._selector.register(client, selectors.EVENT_READ, self._jobs[pid])
         logger.info("job %d: %s", pid, request["name"])
 
@@ -143,6 +150,20 @@ class Server:
         for running in self._jobs.values():
             if running.kill_at is not None and time.monotonic() > running.kill_at:
                 kill_group(running.pid, signal.SIGKILL)
+
+
+    def _end_idle_daemons(self) -> None:
+        """Spark starts a worker daemon for every session and never ends it. One without workers, some time after its start,
+        has no more to do; if its session lives after all, Spark starts another."""
+        now = time.monotonic()
+        if now - self._looked < DAEMON_SECONDS:
+            return
+        self._looked = now
+        for running in self._jobs.values():
+            if running.is_daemon and now - running.started > DAEMON_SECONDS:
+                with contextlib.suppress(psutil.Error):
+                    if not psutil.Process(running.pid).children():
+                        kill_group(running.pid, signal.SIGTERM)
 
 
 def listen(path: Path) -> socket.socket:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +23,7 @@ from airflow.sdk.execution_time import macros
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = Path(__file__).parent / "golden"
-RUN_AFTER = datetime(2026, 1, 7, 3, tzinfo=timezone.utc)
+RUN_AFTER = datetime(2026, 1, 7, 3, tzinfo=UTC)
 
 
 def dags() -> dict[str, DAG]:
@@ -56,10 +56,15 @@ def test_there_are_just_these_dags() -> None:
 def test_the_rendered_schedule_is_the_recorded_one(dag_id: str) -> None:
     dag = dags()[dag_id]
     lines = []
-    for task_id, command in rendered(dag, {}, datetime(2026, 1, 5, tzinfo=timezone.utc)):
+    for task_id, command in rendered(dag, {}, datetime(2026, 1, 5, tzinfo=UTC)):
         task = dag.get_task(task_id)
-        lines.append(f"{task_id}  after {sorted(task.upstream_task_ids)}  pool {task.pool}  retries {task.retries}")
-        lines.append("    " + " ".join(repr(c) if not c or " " in c else c for c in command).replace(str(ROOT), "<root>"))
+        lines.append(
+            f"{task_id}  after {sorted(task.upstream_task_ids)}  pool {task.pool}  retries {task.retries}"
+        )
+        lines.append(
+            "    "
+            + " ".join(repr(c) if not c or " " in c else c for c in command).replace(str(ROOT), "<root>")
+        )
         lines.append(f"    publishes {[a.name for a in task.outlets]}")
     text = "\n".join(lines) + "\n"
     path = GOLDEN / f"{dag_id}.txt"
@@ -73,10 +78,12 @@ def test_the_rendered_schedule_is_the_recorded_one(dag_id: str) -> None:
     [
         ({"day": "2026-01-03"}, None, "2026-01-03"),  # a person asked for it
         ({}, None, "2026-01-06"),  # a manual run has no logical date: the last day that is over
-        ({}, datetime(2026, 1, 5, tzinfo=timezone.utc), "2026-01-05"),  # scheduled and backfilled runs
+        ({}, datetime(2026, 1, 5, tzinfo=UTC), "2026-01-05"),  # scheduled and backfilled runs
     ],
 )
-def test_the_day_is_resolved_for_every_kind_of_run(params: dict, logical_date: datetime | None, day: str) -> None:
+def test_the_day_is_resolved_for_every_kind_of_run(
+    params: dict, logical_date: datetime | None, day: str
+) -> None:
     for _, command in rendered(dags()["notemill_daily"], params, logical_date):
         assert command[command.index("--day") + 1] == day
 

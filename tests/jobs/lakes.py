@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def note(note_id: str, title: str = "A tent for two", **other: Any) -> dict[str,
         "hashtags": ["tent"],
         "image_uris": [],
         "author_id": "a1",
-        "created_at": datetime(2026, 1, 1, tzinfo=timezone.utc),
+        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
         "broken_images": [],
         "content_hash": text_hash,
         "text_hash": text_hash,
@@ -38,7 +38,12 @@ def note(note_id: str, title: str = "A tent for two", **other: Any) -> dict[str,
 
 
 def stage_rows(
-    lake: Lake, table: Table, day: str, rows: list[dict[str, Any]], counts: Mapping[str, int] | None = None, salt: str = ""
+    lake: Lake,
+    table: Table,
+    day: str,
+    rows: list[dict[str, Any]],
+    counts: Mapping[str, int] | None = None,
+    salt: str = "",
 ) -> Plan:
     """Stage literal rows as a job would; `salt` makes it another plan."""
     plan = Plan("test", day, params={"salt": salt})

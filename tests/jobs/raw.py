@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ DAY = "2026-01-05"
 
 def utc(text: str) -> datetime:
     """`2026-01-05 10:00:00` as UTC."""
-    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def raw_note(note_id: str, **other: Any) -> dict[str, Any]:
@@ -36,7 +36,9 @@ def raw_note(note_id: str, **other: Any) -> dict[str, Any]:
     return {**row, **other}
 
 
-def raw_event(user_id: str, note_id: str, ts: str = "2026-01-05 10:00:00", event: str = "click", **other: Any) -> dict[str, Any]:
+def raw_event(
+    user_id: str, note_id: str, ts: str = "2026-01-05 10:00:00", event: str = "click", **other: Any
+) -> dict[str, Any]:
     """A raw event that nothing is wrong with."""
     return {"user_id": user_id, "note_id": note_id, "event": event, "ts": utc(ts), "query": None, **other}
 
@@ -48,12 +50,17 @@ def write_rows(path: Path, table: Table, rows: list[dict[str, Any]]) -> None:
 
 
 def deployment(
-    home: Path, notes: list[dict[str, Any]], events: dict[str, list[dict[str, Any]]], extra: str = "", zone: str = "UTC"
+    home: Path,
+    notes: list[dict[str, Any]],
+    events: dict[str, list[dict[str, Any]]],
+    extra: str = "",
+    zone: str = "UTC",
 ) -> Config:
     """A configuration with its raw folders: one snapshot of notes, events by day of arrival."""
     write_rows(home / "notes" / "part-00000.parquet", RAW_NOTES, notes)
     for day, rows in events.items():
         write_rows(home / "events" / f"ds={day}" / "part-00000.parquet", RAW_EVENTS, rows)
-    text = f"timezone: {zone}\nlake: lake\nsources:\n  events: {{path: events}}\n  notes: {{path: notes}}\nimage_roots: [images]\n"
+    sources = "sources:\n  events: {path: events}\n  notes: {path: notes}\n"
+    text = f"timezone: {zone}\nlake: lake\n{sources}image_roots: [images]\n"
     (home / "config.yaml").write_text(text + extra)
     return load_config(home / "config.yaml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from jobs.publish_table import publish
 from schemas.tables import EVENTS, EVENTS_QUARANTINE, NOTE_PAIRS
 from tests.jobs.lakes import note, publish_notes, stage_rows
 
-START = datetime(2026, 1, 5, tzinfo=timezone.utc)
+START = datetime(2026, 1, 5, tzinfo=UTC)
 Click = tuple[str, int, str]  # user, microseconds after START, note
 
 # u1 clicks a, b, c; u2 a, c; u3 c, a and again c.
@@ -76,11 +76,15 @@ def test_three_users_worked_by_hand(spark: SparkSession) -> None:
 
 def test_hot_users_and_hot_notes_are_left_out_and_counted(spark: SparkSession) -> None:
     # u1 has three notes. Of u2 and u3 both clicked a and c: more than half of two users.
-    rows, counts = found(frame(spark, BY_HAND), max_clicks_per_user=2, hot_note_share=0.5, hot_note_min_users=2)
+    rows, counts = found(
+        frame(spark, BY_HAND), max_clicks_per_user=2, hot_note_share=0.5, hot_note_min_users=2
+    )
     assert (rows, counts["num_hot_users"], counts["num_users"], counts["num_hot_notes"]) == ([], 1, 2, 2)
     rows, counts = found(frame(spark, BY_HAND), hot_note_share=0.9, hot_note_min_users=4)
     assert (len(rows), counts["num_hot_notes"]) == (4, 0)
-    rows, counts = found(frame(spark, [*BY_HAND, ("u4", 1, "b"), ("u4", 2, "d")]), hot_note_share=0.5, hot_note_min_users=3)
+    rows, counts = found(
+        frame(spark, [*BY_HAND, ("u4", 1, "b"), ("u4", 2, "d")]), hot_note_share=0.5, hot_note_min_users=3
+    )
     assert (rows, counts["num_hot_notes"]) == ([("b", "d", 0.5, 1, 1)], 2)
 
 
@@ -108,8 +112,17 @@ def test_any_log_agrees_with_the_definition_whatever_the_partitions_and_blocks(
 ) -> None:
     draw = random.Random(seed)
     notes, weights = [f"n{rank}" for rank in range(60)], [1 / (1 + rank) for rank in range(60)]
-    clicks = [(f"u{draw.randrange(60)}", draw.randrange(99), draw.choices(notes, weights)[0]) for _ in range(800)]
-    settings = {"low": 0.1, "high": 2.0, "top": 3, "max_clicks_per_user": 12, "hot_note_share": 0.5, "hot_note_min_users": 10}
+    clicks = [
+        (f"u{draw.randrange(60)}", draw.randrange(99), draw.choices(notes, weights)[0]) for _ in range(800)
+    ]
+    settings = {
+        "low": 0.1,
+        "high": 2.0,
+        "top": 3,
+        "max_clicks_per_user": 12,
+        "hot_note_share": 0.5,
+        "hot_note_min_users": 10,
+    }
     reference = _by_duckdb(clicks)
     whole, counts = found(frame(spark, clicks, 1), **settings)
     assert counts["num_hot_users"] > 0
@@ -124,7 +137,11 @@ def test_any_log_agrees_with_the_definition_whatever_the_partitions_and_blocks(
 
 
 def _by_duckdb(clicks: list[Click]) -> dict[tuple[str, str], tuple[float, int]]:
-    columns = {"user_id": [c[0] for c in clicks], "ts": [c[1] for c in clicks], "note_id": [c[2] for c in clicks]}
+    columns = {
+        "user_id": [c[0] for c in clicks],
+        "ts": [c[1] for c in clicks],
+        "note_id": [c[2] for c in clicks],
+    }
     with duckdb.connect() as db:
         db.register("clicks", pa.table(columns))
         return {(a, b): (score, users) for a, b, score, users in db.execute(ALL_AT_ONCE).fetchall()}
@@ -132,7 +149,9 @@ def _by_duckdb(clicks: list[Click]) -> dict[tuple[str, str], tuple[float, int]]:
 
 def _agree(rows: list[tuple[Any, ...]], reference: dict[tuple[str, str], tuple[float, int]]) -> None:
     """Every row is among the best or ties with the last of them; as many as there can be; ranked 1, 2, 3."""
-    for note_id, group in itertools.groupby(sorted(rows, key=lambda row: (row[0], row[3])), key=lambda row: row[0]):
+    for note_id, group in itertools.groupby(
+        sorted(rows, key=lambda row: (row[0], row[3])), key=lambda row: row[0]
+    ):
         ranked = list(group)
         best = sorted((score for (a, _), (score, _) in reference.items() if a == note_id), reverse=True)[:3]
         assert [row[2] for row in ranked] == pytest.approx(best, abs=1e-9)
@@ -141,9 +160,13 @@ def _agree(rows: list[tuple[Any, ...]], reference: dict[tuple[str, str], tuple[f
     assert {row[0] for row in rows} == {a for a, _ in reference}
 
 
-def test_a_collision_of_note_hashes_moves_to_the_next_salt(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collision_of_note_hashes_moves_to_the_next_salt(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     notes = spark.createDataFrame([("a", 2), ("b", 1)], "note_id string, num_clicks bigint")
-    monkeypatch.setattr(build_pairs, "note_hash", lambda salt: F.lit(0) if salt < 2 else F.xxhash64("note_id"))
+    monkeypatch.setattr(
+        build_pairs, "note_hash", lambda salt: F.lit(0) if salt < 2 else F.xxhash64("note_id")
+    )
     assert salt_without_collision(notes) == (2, {"num_clicks": 3, "num_notes": 2})
     monkeypatch.setattr(build_pairs, "note_hash", lambda salt: F.lit(0))
     with pytest.raises(LakeError, match="column note_id: ids collide"):
@@ -182,7 +205,13 @@ def test_the_job_reads_the_published_week_and_stages_what_it_counted(
 
 def _publish_events(lake: Lake, day: str, clicks: list[Click]) -> None:
     rows = [
-        {"user_id": user, "note_id": note_id, "event": "click", "ts": START + timedelta(microseconds=at), "is_late": False}
+        {
+            "user_id": user,
+            "note_id": note_id,
+            "event": "click",
+            "ts": START + timedelta(microseconds=at),
+            "is_late": False,
+        }
         for user, at, note_id in clicks
     ]
     counts = {"num_source": len(rows), "num_cleaned": 0, "num_quarantined": 0}

@@ -55,7 +55,9 @@ def test_every_column_and_kind_of_event_stands_on_the_page() -> None:
     assert [name for name in sorted(names) if f"`{name}`" not in YOUR_DATA] == []
 
 
-@pytest.mark.parametrize(("job", "heading"), [("logs/clean_events", "events"), ("notes/clean_notes", "notes")])
+@pytest.mark.parametrize(
+    ("job", "heading"), [("logs/clean_events", "events"), ("notes/clean_notes", "notes")]
+)
 def test_every_verdict_of_cleaning_is_explained_and_no_other(job: str, heading: str) -> None:
     code = (ROOT / "jobs" / f"{job}.py").read_text(encoding="utf-8")
     judged = code[code.index("def judged") : code.index("def quarantined")]

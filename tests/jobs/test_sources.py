@@ -110,10 +110,17 @@ def test_a_time_is_iso_text_or_a_whole_number_since_1970(spark: SparkSession, tm
     assert all((row["ts"] is None) == (row["_unreadable"] == "ts") for row in found)
 
 
-def test_csv_files_of_one_source_may_order_their_columns_each_in_its_way(spark: SparkSession, tmp_path: Path) -> None:
-    files = {"a.csv": EVENT_HEADER + EVENT, "b.csv": "ts,spare,event,note_id,user_id\n2024-01-01,x,click,n,u\n"}
+def test_csv_files_of_one_source_may_order_their_columns_each_in_its_way(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    files = {
+        "a.csv": EVENT_HEADER + EVENT,
+        "b.csv": "ts,spare,event,note_id,user_id\n2024-01-01,x,click,n,u\n",
+    }
     first, second = rows(spark, delivered(tmp_path, "events", files))
-    assert {k: v for k, v in first.items() if k != "_source"} == {k: v for k, v in second.items() if k != "_source"}
+    assert {k: v for k, v in first.items() if k != "_source"} == {
+        k: v for k, v in second.items() if k != "_source"
+    }
     assert (first["_source"], second["_source"]) == ("a.csv", "b.csv")
 
 
@@ -171,7 +178,9 @@ def test_parquet_types_that_widen_are_taken_as_they_come(spark: SparkSession, tm
     files = {
         "a.parquet": events(user_id=pa.array([7]), note_id=pa.array([2**63], pa.uint64())),
         "b.parquet": events(ts=pa.array(late, pa.timestamp("ns")), query=pa.nulls(1)),
-        "c.parquet": events(ts=pa.array(late, pa.timestamp("ns", "UTC")), query=pa.array(["q"], pa.large_string())),
+        "c.parquet": events(
+            ts=pa.array(late, pa.timestamp("ns", "UTC")), query=pa.array(["q"], pa.large_string())
+        ),
         "d.parquet": events(ts=pa.array([NEW_YEAR], pa.timestamp("ms", "Asia/Shanghai"))),
         "e.parquet": events(ts=pa.array([1704067200]), event=pa.array(["click"]).dictionary_encode()),
     }
@@ -183,7 +192,9 @@ def test_parquet_types_that_widen_are_taken_as_they_come(spark: SparkSession, tm
     assert {row["event"] for row in found.values()} == {"click"}
 
 
-def test_parquet_lists_of_numbers_and_of_nothing_are_lists_of_text(spark: SparkSession, tmp_path: Path) -> None:
+def test_parquet_lists_of_numbers_and_of_nothing_are_lists_of_text(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     table = pa.table(
         {
             "note_id": [1],
@@ -214,11 +225,23 @@ def test_user_fields_are_cast_and_checked(spark: SparkSession, tmp_path: Path) -
         ("e.csv", "user_id,note_id,event,ts,问\n".encode("gbk"), r"e\.csv: not readable as csv in UTF-8"),
         ("e.jsonl", '[{"user_id": "u"}]\n', r"e\.jsonl: no line holds a JSON object"),
         ("e.jsonl", '{"user_id": "u"}\n', r"e\.jsonl: column note_id is missing"),
-        ("e.parquet", b"PAR1 and then nothing", r"e\.parquet: truncated or not Parquet .*deliver the file again"),
+        (
+            "e.parquet",
+            b"PAR1 and then nothing",
+            r"e\.parquet: truncated or not Parquet .*deliver the file again",
+        ),
         ("e.parquet", events(event=None), r"e\.parquet: column event is missing"),
-        ("e.parquet", events(user_id=pa.array([7.0])), r"column user_id is double, but must be string \(who acted"),
+        (
+            "e.parquet",
+            events(user_id=pa.array([7.0])),
+            r"column user_id is double, but must be string \(who acted",
+        ),
         ("e.parquet", events(ts=pa.array(["2024"])), r"column ts is string, but must be timestamp"),
-        ("e.parquet", events(ts=pa.array([date(2024, 1, 1)])), r"column ts is date32\[day\], but must be timestamp"),
+        (
+            "e.parquet",
+            events(ts=pa.array([date(2024, 1, 1)])),
+            r"column ts is date32\[day\], but must be timestamp",
+        ),
         ("ds=2024-01-02/e.csv", EVENT_HEADER, r"has no ds=2024-01-01 \(it has 2024-01-02 to 2024-01-02\)"),
         ("e.txt", EVENT_HEADER, r"events is empty: no \.parquet, \.csv or \.jsonl file"),
     ],
@@ -250,7 +273,9 @@ def test_notes_are_snapshots_and_the_last_one_up_to_the_day_is_read(tmp_path: Pa
     assert list(delivered(tmp_path, "notes", files).hashes()) == ["ds=2023-12-31/n.csv"]
 
 
-def test_a_note_longer_than_the_csv_modules_limit_is_counted_and_read(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_note_longer_than_the_csv_modules_limit_is_counted_and_read(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     text = f"note_id,title,body,created_at\n1,t,{'x' * 200_000},2024-01-01\n"
     (note,) = rows(spark, delivered(tmp_path, "notes", {"n.csv": text}))
     assert len(note["body"]) == 200_000

@@ -10,8 +10,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from models.notes.click_lists import Clicks, Lists, block_of, click_lists, cut, num_blocks_for, stable_order, without
-from models.notes.pairs import distinct_notes, places, related_notes
+from models.notes.click_lists import (
+    Clicks,
+    Lists,
+    block_of,
+    click_lists,
+    cut,
+    num_blocks_for,
+    stable_order,
+    without,
+)
+from models.notes.pairs import encoded, joined, related_notes
 
 Row = tuple[int, int, int]  # user, second, note
 Found = dict[int, list[tuple[int, float, int]]]  # note -> [(related note, score, users)], best first
@@ -44,10 +53,9 @@ def related(
             by_block[block].append(part)
     found: Found = defaultdict(list)
     for block, all_lists in by_block.items():
-        chunks = [all_lists[at::parts] for at in range(min(parts, len(all_lists)))]
-        merged = [Lists(*map(np.concatenate, zip(*chunk, strict=True))) for chunk in chunks]
-        notes = np.unique(np.concatenate([distinct_notes(lists) for lists in merged]))
-        all_places = [places(lists, block, blocks, high, notes) for lists in merged]
+        encodings = [encoded(lists, block, blocks, high) for lists in all_lists]
+        notes = np.unique(np.concatenate([encoding.notes_E for encoding in encodings]))
+        all_places = [joined(encodings[at::parts], notes) for at in range(min(parts, len(encodings)))]
         for result in related_notes(all_places, len(notes), low=low, high=high, top=top):
             for a, b, score, rank, users in zip(*result, strict=True):
                 found[int(notes[a])].append((int(notes[b]), float(score), int(users)))

@@ -52,11 +52,15 @@ def test_a_suite_holds_a_promise_for_every_restriction_of_a_column() -> None:
         "expect_column_values_to_be_unique",
         "expect_table_row_count_to_be_between",
     ]
-    assert partition_suite(NOTES.metrics)[0]["kwargs"] == {"column": "rows_unaccounted", "min_value": 0, "max_value": 0}
+    assert partition_suite(NOTES.metrics)[0]["kwargs"] == {
+        "column": "rows_unaccounted",
+        "min_value": 0,
+        "max_value": 0,
+    }
 
 
 def test_an_unknown_table_is_named_with_the_known_ones() -> None:
-    with pytest.raises(KeyError, match="no table is called '../etc'; the tables are events"):
+    with pytest.raises(KeyError, match=r"no table is called '../etc'; the tables are events"):
         table("../etc")
 
 

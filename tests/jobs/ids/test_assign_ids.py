@@ -120,7 +120,9 @@ def test_only_notes_without_an_id_have_their_vectors_read(days: Lake, monkeypatc
     assert sorted(read) == sorted(numbered(31, 40))
 
 
-def test_codes_do_not_depend_on_how_the_day_was_cut_into_pieces(days: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_do_not_depend_on_how_the_day_was_cut_into_pieces(
+    days: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = assign(days, D3)
     other = Lake.open(tmp_path / "other")
     publish_embeddings(other, D1, numbered(1, 30))

@@ -84,7 +84,9 @@ def test_the_best_health_is_kept_and_not_the_last_or_the_least_loss(monkeypatch:
     assert best.score == max((f.separable_unique_rate, np.mean([level.perplexity for level in f.levels])) for f in seen)
 
 
-def test_an_artifact_has_weights_config_card_and_a_manifest_that_says_what_it_came_from(lake: Lake, quick_publish: None) -> None:
+def test_an_artifact_has_weights_config_card_and_a_manifest_that_says_what_it_came_from(
+    lake: Lake, quick_publish: None
+) -> None:
     manifest = publish_embeddings(lake, DAY, numbered(1, 40))
     run(lake, DAY, SETTINGS, if_missing=False, promote=False)
     artifacts = Artifacts(lake, "quantizer")
@@ -167,7 +169,8 @@ def test_a_weak_generation_is_kept_for_a_look_but_the_one_before_stays_current(l
     artifacts = Artifacts(lake, "quantizer")
     before = artifacts.current(DAY)
     poor = Quantizer(levels=1, codes=2, epochs=2, seed=3, min_separated_share=0.9)
-    with pytest.raises(LakeError, match=f"is not promoted, {before} stays current: 40 different vectors get only 2 different IDs"):
+    complaint = f"is not promoted, {before} stays current: 40 different vectors get only 2 different IDs"
+    with pytest.raises(LakeError, match=complaint):
         run(lake, DAY, poor, if_missing=False, promote=True)
     assert artifacts.current(DAY) == before
     assert len(artifacts.generations()) == 2
@@ -215,7 +218,9 @@ def write_config(lake: Lake, folder: Path, epochs: int) -> Path:
     return file
 
 
-def test_a_killed_process_and_its_rerun_end_in_the_bytes_of_one_that_was_left_alone(tmp_path: Path, quick_publish: None) -> None:
+def test_a_killed_process_and_its_rerun_end_in_the_bytes_of_one_that_was_left_alone(
+    tmp_path: Path, quick_publish: None
+) -> None:
     lakes = [Lake.open(tmp_path / name / "lake") for name in ("left-alone", "killed")]
     for lake in lakes:
         publish_embeddings(lake, DAY, numbered(1, 40))

@@ -25,7 +25,11 @@ def _published(home: Path) -> tuple[dict[str, dict], list[dict], dict]:
     lake = load_config(config).open_lake()
     manifest = publish(lake, NOTES, DAY)
     kept = pq.read_table(lake.files(NOTES, DAY)).to_pylist()
-    return {r["note_id"]: r for r in kept}, pq.read_table(lake.files(NOTES_QUARANTINE, DAY)).to_pylist(), manifest["counts"]
+    return (
+        {r["note_id"]: r for r in kept},
+        pq.read_table(lake.files(NOTES_QUARANTINE, DAY)).to_pylist(),
+        manifest["counts"],
+    )
 
 
 def test_each_rule_takes_its_rows_and_the_counts_add_up(spark: SparkSession, tmp_path: Path) -> None:
@@ -50,7 +54,12 @@ def test_each_rule_takes_its_rows_and_the_counts_add_up(spark: SparkSession, tmp
     kept, quarantine, counts = _published(tmp_path)
     assert sorted(k for k in kept if not k.startswith("fine")) == ["kept", "short", "tonight", "twice", "two"]
     assert kept["two"]["body"] == "newer"
-    assert sorted(r["reason"] for r in quarantine) == ["bad_created_at", "bad_note_id", "conflicting_content", "near_empty"]
+    assert sorted(r["reason"] for r in quarantine) == [
+        "bad_created_at",
+        "bad_note_id",
+        "conflicting_content",
+        "near_empty",
+    ]
     assert counts["num_source"] == 31 == len(kept) + len(quarantine) + counts["num_cleaned"]
     assert (counts["num_exact_duplicates"], counts["num_created_after_the_day"]) == (1, 1)
     assert '"note_id":"two"' in next(r["record"] for r in quarantine if r["reason"] == "conflicting_content")
@@ -58,20 +67,37 @@ def test_each_rule_takes_its_rows_and_the_counts_add_up(spark: SparkSession, tmp
 
 def test_notes_with_the_same_text_are_kept_and_counted(spark: SparkSession, tmp_path: Path) -> None:
     same = {"title": "Espresso at home", "body": "Grind fine."}
-    deployment(tmp_path, [raw_note("a", **same), raw_note("b", title="Espresso  at home ", body="Grind fine."), raw_note("c"), raw_note("d")], {})
+    deployment(
+        tmp_path,
+        [
+            raw_note("a", **same),
+            raw_note("b", title="Espresso  at home ", body="Grind fine."),
+            raw_note("c"),
+            raw_note("d"),
+        ],
+        {},
+    )
     kept, _, _ = _published(tmp_path)
     assert {k: r["num_same_text"] for k, r in kept.items()} == {"a": 2, "b": 2, "c": 1, "d": 1}
     assert kept["a"]["content_hash"] == kept["b"]["content_hash"] != kept["c"]["content_hash"]
     assert kept["c"]["hashtags"] == ["tent", "camping"]
 
 
-def test_a_picture_that_is_no_picture_is_named_and_the_note_stays(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_picture_that_is_no_picture_is_named_and_the_note_stays(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     images = tmp_path / "images"
     images.mkdir()
     Image.new("RGB", (8, 8), "red").save(images / "good.png")
     (images / "bad.png").write_text("no picture")
     (tmp_path / "secret.png").write_bytes((images / "good.png").read_bytes())
-    uris = ["images/good.png", "images/bad.png", "images/gone.png", "../secret.png", "https://img.example/x.jpg"]
+    uris = [
+        "images/good.png",
+        "images/bad.png",
+        "images/gone.png",
+        "../secret.png",
+        "https://img.example/x.jpg",
+    ]
     deployment(tmp_path, [raw_note("n1", image_uris=uris)], {})
     kept, _, _ = _published(tmp_path)
     assert kept["n1"]["image_uris"] == ["images/good.png", "https://img.example/x.jpg"]
@@ -106,5 +132,7 @@ def test_a_folder_outside_the_lake_and_the_sources_is_refused(tmp_path: Path) ->
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
     deployment(tmp_path, [raw_note("n1")], {})
     (tmp_path / "notes" / "part-00000.parquet").unlink()
-    with pytest.raises(SourceError, match=r"source notes: .*notes is empty: no .parquet, .csv or .jsonl file"):
+    with pytest.raises(
+        SourceError, match=r"source notes: .*notes is empty: no .parquet, .csv or .jsonl file"
+    ):
         main(["--config", str(tmp_path / "config.yaml"), "--day", DAY])

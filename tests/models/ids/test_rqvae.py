@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from models.ids.rqvae import RQVAE, Config, code_sum, codes_of, nearest_codes, quantize, restart_unused, seed_codebooks
+from models.ids.rqvae import (
+    RQVAE,
+    Config,
+    code_sum,
+    codes_of,
+    nearest_codes,
+    quantize,
+    restart_unused,
+    seed_codebooks,
+)
 
 # Level 1: (0, 0) and (4, 0). Level 2: (0, 1) and (0, -1).
 CODEBOOKS = torch.tensor([[[0.0, 0.0], [4.0, 0.0]], [[0.0, 1.0], [0.0, -1.0]]])
