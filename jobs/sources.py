@@ -19,11 +19,11 @@ from zoneinfo import ZoneInfo
 from jobs.config import Config, ConfigError, Source
 from jobs.lake import LakeError
 from jobs.source_checks import count_rows, csv_header, problems, raw_name
+from jobs.source_values import cast_value
 from jobs.staging import file_hash
-from schemas.table import Column, Table
+from schemas.table import Table
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame, SparkSession
 
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -106,6 +106,32 @@ def day_folders(folder: Path) -> list[str]:
     return sorted(p.name[3:] for p in folder.glob("ds=????-??-??") if p.is_dir())
 
 
+def delivered_days(config: Config, days: list[str]) -> list[str]:
+    """Those of `days` that the source of events has rows of, as far as that shows without reading them.
+
+    Day folders tell; so do the statistics of flat Parquet files, from the first day on. Of flat text files nothing is
+    known beforehand.
+    """
+    source = config.source("events")
+    folders = set(day_folders(source.path))
+    if folders:
+        return [day for day in days if day in folders]
+    first = _first_instant(source)
+    return [day for day in days if first is not None and day_bounds(day, config.timezone)[1] > first]
+
+
+def _first_instant(source: Source) -> datetime | None:
+    import pyarrow.parquet as pq
+
+    found: list[datetime] = []
+    for path in source.path.rglob("*.parquet"):
+        metadata = pq.read_metadata(path)
+        at = metadata.schema.names.index(source.columns.get("ts", "ts"))
+        groups = [metadata.row_group(i).column(at).statistics for i in range(metadata.num_row_groups)]
+        found += [g.min.replace(tzinfo=g.min.tzinfo or UTC) for g in groups if g is not None and g.has_min_max]
+    return min(found, default=None)
+
+
 def day_bounds(day: str, zone: str) -> tuple[datetime, datetime]:
     """First instant of the day and of the next one in the time zone, as UTC."""
     first = datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone))
@@ -159,7 +185,7 @@ def _read_alike(spark: SparkSession, drop: Drop, files: list[Path]) -> DataFrame
     read = {"parquet": _read_parquet, "csv": _read_csv, "jsonl": _read_jsonl}[drop.format]
     raw = read(spark, drop, files)
     present = [column for column in drop.table.columns if column.name in raw.columns]
-    cast = {column.name: _cast(column, drop.format, dict(raw.dtypes)[column.name]) for column in present}
+    cast = {column.name: cast_value(column, drop.format, dict(raw.dtypes)[column.name]) for column in present}
     failed = [
         F.when(F.col(c.name).isNotNull() & cast[c.name].isNull(), F.lit(raw_name(drop.source, c)))
         for c in present
@@ -229,37 +255,3 @@ def _read_jsonl(spark: SparkSession, drop: Drop, files: list[Path]) -> DataFrame
 def _literal(files: list[Path]) -> list[str]:
     """Paths for Spark, which would take brackets and stars in a name for a pattern."""
     return [re.sub(r"([\[\]{}*?\\])", r"\\\1", str(path.resolve())) for path in files]
-
-
-def _cast(column: Column, format_: str, found: str) -> SparkColumn:
-    """The column of Spark type `found` as its declared type; null where the value does not read as it."""
-    from pyspark.sql import functions as F
-
-    value = F.col(column.name)
-    if column.type == "timestamp" and not found.startswith("timestamp"):
-        return _timestamp(value.cast("string"))
-    if format_ == "parquet":
-        return value.cast(column.type)
-    if column.is_list and format_ == "csv":
-        as_json = F.from_json(value, "array<string>")
-        apart = F.filter(F.split(value, r"\|"), lambda item: item != "")
-        return (
-            F.when(value.isNull(), F.array().cast("array<string>"))
-            .when(value.startswith("["), as_json)
-            .otherwise(apart)
-        )
-    return value if column.is_list or column.type == "string" else value.try_cast(column.type)
-
-
-def _timestamp(value: SparkColumn) -> SparkColumn:
-    """ISO 8601 text (no offset means UTC), or a whole number of seconds, milliseconds or microseconds since 1970.
-
-    A text must begin with a whole date: Spark would read "12:30" as a time of the day it runs on.
-    """
-    from pyspark.sql import functions as F
-
-    number = F.when(value.rlike(r"^-?\d{9,17}$"), value).try_cast("bigint")
-    digits = F.length(F.abs(number).cast("string"))
-    micros = F.when(digits >= 15, number).when(digits >= 12, number * 1000).otherwise(number * 1_000_000)
-    text = F.when(value.rlike(r"^\s*\d{4}-\d{2}-\d{2}"), value).try_cast("timestamp")
-    return F.when(number.isNotNull(), F.timestamp_micros(micros)).otherwise(text)

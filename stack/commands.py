@@ -44,7 +44,7 @@ def write(text: str) -> None:
 
 
 def demo(num_notes: int, num_days: int, num_active: int) -> int:
-    """Generate a world, run its last day by hand and the days before as a backfill; the exit status."""
+    """Generate a world, run its days as a backfill and the last one by hand; the exit status."""
     folder = base_folder() / "demo"
     last = dt.date.fromisoformat(DEMO_LAST_DAY)
     write(f"A generated world of {num_notes} notes and {num_days} days in {folder}")
@@ -54,12 +54,13 @@ def demo(num_notes: int, num_days: int, num_active: int) -> int:
     with stack_of(config) as stack:
         if made.wait() != 0:
             raise StackError("the world could not be generated, see above; `make clean` starts afresh")
-        first = run_day(stack, config, last.isoformat())
-        if not first.is_success:
-            return 1
-        before = Days(last - dt.timedelta(num_days - 1), last - dt.timedelta(1))
-        rest = run_backfill(stack, before, num_active, "completed") if num_days > 1 else first
-    return report(config, first, rest)
+        outcomes = []
+        if num_days > 1:
+            before = Days(last - dt.timedelta(num_days - 1), last - dt.timedelta(1))
+            outcomes.append(run_backfill(stack, before, num_active, "completed"))
+        if all(outcome.is_success for outcome in outcomes):
+            outcomes.append(run_day(stack, config, last.isoformat()))
+    return report(config, *outcomes)
 
 
 def run(config: Path, days: Days, *, by_hand: bool, num_active: int, reprocess: str) -> int:

@@ -87,6 +87,7 @@ def base_environment(home: Home, java: Path) -> dict[str, str]:
         "PATH": os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": os.environ.get("PYTHONPATH") or str(home.root),
         "PYTHONUNBUFFERED": "1",
+        "SPT_NOENV": "1",  # setproctitle, which Airflow uses, would write over the marker that /proc/PID/environ shows
         "PYSPARK_PYTHON": python,  # unset, workers run whatever `python3` is
         "PYSPARK_DRIVER_PYTHON": python,
         "SPARK_HOME": str(spark_home()),

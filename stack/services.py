@@ -159,7 +159,9 @@ def warm_up_service(home: Home, environment: dict[str, str]) -> Service:
 
 def airflow_service(home: Home, environment: dict[str, str], component: str, api_port: int) -> Service:
     ready = (lambda: is_healthy(api_port)) if component == "api-server" else (lambda: True)
-    command = [sys.executable, "-m", "airflow", component]
+    # The API server reads the logs from the disk: nobody needs the scheduler's little log server and its fixed port.
+    options = ["--skip-serve-logs"] if component == "scheduler" else []
+    command = [sys.executable, "-m", "airflow", component, *options]
     return Service(component, command, environment, home.logs / f"{component}.log", ready)
 
 

@@ -38,7 +38,9 @@ def transform(
 def main(argv: list[str]) -> None:
     args = add_day_arguments(folder_parser("amazon_beauty", __doc__)).parse_args(argv)
     rows, items = source_file(args.source, "interactions.parquet"), source_file(args.source, "items.jsonl")
-    imported = transform(jsonl_rows(items, ITEM_COLUMNS), parquet_rows(rows, COLUMNS), start=args.start, days=args.days)
+    imported = transform(
+        jsonl_rows(items, ITEM_COLUMNS), parquet_rows(rows, COLUMNS), start=args.start, days=args.days
+    )
     write_raw_folder(args.target, "amazon_beauty", [rows, items], imported)
 
 

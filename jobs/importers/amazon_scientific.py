@@ -46,7 +46,9 @@ def category_path(text: str) -> tuple[str, ...]:
 def main(argv: list[str]) -> None:
     args = add_day_arguments(folder_parser("amazon_scientific", __doc__)).parse_args(argv)
     rows, items = source_file(args.source, "interactions.parquet"), source_file(args.source, "items.jsonl")
-    imported = transform(jsonl_rows(items, ITEM_COLUMNS), parquet_rows(rows, COLUMNS), start=args.start, days=args.days)
+    imported = transform(
+        jsonl_rows(items, ITEM_COLUMNS), parquet_rows(rows, COLUMNS), start=args.start, days=args.days
+    )
     write_raw_folder(args.target, "amazon_scientific", [rows, items], imported)
 
 

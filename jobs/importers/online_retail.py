@@ -67,7 +67,9 @@ def transform(rows: Iterable[Line], keep_guests: bool = False) -> Imported:
     lines = list(rows)
     kinds = Counter(kind_of(line) for line in lines)
     sold = [line for line in lines if kind_of(line) in (None, GUEST)]
-    left_out = {kind: kinds[kind] for kind in (RETURN, BOOKKEEPING, GUEST) if kind != GUEST or not keep_guests}
+    left_out = {
+        kind: kinds[kind] for kind in (RETURN, BOOKKEEPING, GUEST) if kind != GUEST or not keep_guests
+    }
     kept = [line for line in sold if keep_guests or kind_of(line) is None]
     options = {"keep_guests": keep_guests}
     return Imported(products(sold), clicks(kept), len(lines), left_out, TIMEZONE, CONFIG, options)
@@ -90,7 +92,9 @@ def clicks(lines: Iterable[Line]) -> list[Event]:
         invoice = invoices[line.sold_at, line.customer]
         place = invoice.setdefault(line, len(invoice))
         user = None if line.customer is None else str(int(line.customer))
-        events.append(Event(user, product_of(line), "click", utc(line.sold_at) + timedelta(microseconds=place)))
+        events.append(
+            Event(user, product_of(line), "click", utc(line.sold_at) + timedelta(microseconds=place))
+        )
     return events
 
 
@@ -104,7 +108,11 @@ def products(lines: Iterable[Line]) -> list[Note]:
             spellings[name][line.description.strip()] += 1
             first[name] = min(first.get(name, line.sold_at), line.sold_at)
     return [
-        Note(name, min(found, key=lambda text: (-found[text], text)), utc(datetime.combine(first[name], time())))
+        Note(
+            name,
+            min(found, key=lambda text: (-found[text], text)),
+            utc(datetime.combine(first[name], time())),
+        )
         for name, found in sorted(spellings.items())
     ]
 
@@ -122,7 +130,9 @@ def utc(shop_time: datetime) -> datetime:
 def arg_parser() -> argparse.ArgumentParser:
     """`--from`, `--to`, and whether sales to unknown customers are written too."""
     parser = folder_parser("online_retail", __doc__)
-    parser.add_argument("--keep-guests", action="store_true", help="write sales without a customer, for quarantine")
+    parser.add_argument(
+        "--keep-guests", action="store_true", help="write sales without a customer, for quarantine"
+    )
     return parser
 
 

@@ -84,8 +84,12 @@ class Imported:
 def folder_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     """The two arguments every importer has: `--from` (`args.source`) and `--to` (`args.target`)."""
     parser = argparse.ArgumentParser(name, description=description)
-    parser.add_argument("--from", dest="source", type=Path, required=True, help="the folder of the data as published")
-    parser.add_argument("--to", dest="target", type=Path, required=True, help="the raw folder to make; must not exist")
+    parser.add_argument(
+        "--from", dest="source", type=Path, required=True, help="the folder of the data as published"
+    )
+    parser.add_argument(
+        "--to", dest="target", type=Path, required=True, help="the raw folder to make; must not exist"
+    )
     return parser
 
 
@@ -141,12 +145,16 @@ def _by_day(imported: Imported) -> dict[str, list[Event]]:
     days: dict[str, list[Event]] = {}
     for event in imported.events:
         if event.ts is None:
-            raise ImporterError(f"an event without a time has no day to arrive on: {event}; leave it out and count it")
+            raise ImporterError(
+                f"an event without a time has no day to arrive on: {event}; leave it out and count it"
+            )
         days.setdefault(event.ts.astimezone(zone).date().isoformat(), []).append(event)
     return dict(sorted(days.items()))
 
 
-def _record(importer: str, sources: Iterable[Path], imported: Imported, days: Mapping[str, list[Event]]) -> str:
+def _record(
+    importer: str, sources: Iterable[Path], imported: Imported, days: Mapping[str, list[Event]]
+) -> str:
     record = {
         "importer": importer,
         "options": dict(imported.options),
@@ -166,7 +174,9 @@ def _is_there(target: Path, record: str) -> bool:
         return True
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         what = "an import from other files or with other options" if marker.is_file() else "something else"
-        raise ImporterError(f"--to {target} holds {what}, and nothing is overwritten: name a folder that does not exist")
+        raise ImporterError(
+            f"--to {target} holds {what}, and nothing is overwritten: name a folder that does not exist"
+        )
     return False
 
 
@@ -193,7 +203,9 @@ def arrow_table(table: Table, rows: Iterable[NamedTuple]) -> pa.Table:
         try:
             arrays.append(pa.array(values, column.arrow_type()))
         except (pa.ArrowException, TypeError, OverflowError) as error:
-            raise ImporterError(f"column {column.name} of {table.name} must be {column.type}: {error}") from None
+            raise ImporterError(
+                f"column {column.name} of {table.name} must be {column.type}: {error}"
+            ) from None
     return pa.table(arrays, names=table.column_names)
 
 
@@ -209,7 +221,9 @@ def _config_text(importer: str, imported: Imported) -> str:
 def _tell(target: Path, imported: Imported, days: list[str]) -> None:
     log.info("%s: %s notes", target / "config.yaml", f"{len(imported.notes):,}")
     if not imported.events:
-        log.info("  no events in this source: only the jobs on notes run (clean_notes, embed_notes, assign_ids)")
+        log.info(
+            "  no events in this source: only the jobs on notes run (clean_notes, embed_notes, assign_ids)"
+        )
         return
     log.info("  %s rows read = %s events", f"{imported.num_read:,}", f"{len(imported.events):,}")
     for reason, count in imported.left_out.items():

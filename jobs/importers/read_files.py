@@ -73,4 +73,6 @@ def require_columns(where: object, wanted: tuple[str, ...], found: Any) -> None:
     """Raises `ImporterError` naming all columns of `wanted` that are not in `found`."""
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise ImporterError(f"{where}: no column {', '.join(missing)} (it has {', '.join(map(str, found)) or 'none'})")
+        raise ImporterError(
+            f"{where}: no column {', '.join(missing)} (it has {', '.join(map(str, found)) or 'none'})"
+        )

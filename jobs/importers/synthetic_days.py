@@ -33,7 +33,9 @@ _PHASES = 2**32
 def add_day_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """`--start` and `--days` of the synthetic time."""
     parser.add_argument("--start", type=calendar_day, default=START, help="the first day, YYYY-MM-DD")
-    parser.add_argument("--days", type=int, default=DAYS, help="how many days; the last two are valid and test")
+    parser.add_argument(
+        "--days", type=int, default=DAYS, help="how many days; the last two are valid and test"
+    )
     return parser
 
 

@@ -22,11 +22,11 @@ import numpy.typing as npt
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
-from jobs.config import Config, Pairs, add_run_arguments
+from jobs.config import Config, Pairs, add_run_arguments, yes_or_no
 from jobs.lake import Lake, LakeError, days_before
 from jobs.notes.pair_workers import BLOCKS, LISTS, RELATED, USERS, counting, cutting, packing, relating
 from jobs.session import run_job, spark_session
-from jobs.sources import day_bounds
+from jobs.sources import day_bounds, delivered_days
 from jobs.staging import Plan, published_reads, run_once, stage_spark
 from models.notes.click_lists import num_blocks_for
 from schemas.tables import EVENTS, NOTE_PAIRS, NOTES
@@ -176,8 +176,9 @@ def _hot_notes(notes: DataFrame, lists: DataFrame, num_users: int, settings: Pai
 def stage(config: Config, lake: Lake, plan: Plan, days: list[str]) -> None:
     """Read the week, relate its notes and stage them. Clicks on notes that exist no more are not counted."""
     spark = spark_session("build_pairs")
-    since, until = day_bounds(days[0], config.timezone)[0], day_bounds(days[-1], config.timezone)[1]
-    published = [file for day in days if lake.partition(EVENTS, day) for file in lake.files(EVENTS, day)]
+    first = days_before(plan.day, config.pairs.window_days)[0]
+    since, until = day_bounds(first, config.timezone)[0], day_bounds(plan.day, config.timezone)[1]
+    published = [file for day in days for file in lake.files(EVENTS, day)]
     notes = spark.read.parquet(*lake.files(NOTES, plan.day)).select("note_id")
     clicks = clicks_between(spark.read.parquet(*published), since, until).join(notes, on="note_id", how="left_semi")
     with note_pairs(clicks, config.pairs) as pairs:
@@ -186,17 +187,35 @@ def stage(config: Config, lake: Lake, plan: Plan, days: list[str]) -> None:
     log.info("note_pairs ds=%s: %s", plan.day, ", ".join(f"{k[4:]} {v}" for k, v in pairs.counts.items()))
 
 
+def window(config: Config, lake: Lake, day: str, allow_gaps: bool) -> list[str]:
+    """The days of the window that are published.
+
+    Raises `LakeError` where the source has a day of it that is not, unless gaps are allowed: days that run side by
+    side would otherwise see more or less of their week by chance, and the result would depend on it.
+    """
+    days = days_before(day, config.pairs.window_days)
+    published = [d for d in days if lake.partition(EVENTS, d)]
+    missing = [d for d in delivered_days(config, days) if d not in published]
+    if missing and not allow_gaps:
+        raise LakeError(
+            f"build_pairs ds={day} needs the week {days[0]} to {days[-1]}, but events of {', '.join(missing)} are delivered "
+            "and not published yet: run those days first (a backfill in order does), or trigger with allow_gaps"
+        )
+    return published
+
+
 def arg_parser() -> argparse.ArgumentParser:
-    """`--config` and `--day`; the window, bounds and caps are `pairs` in the configuration."""
-    return add_run_arguments(argparse.ArgumentParser("build_pairs", description=__doc__))
+    """`--config`, `--day` and `--allow-gaps`; the window, bounds and caps are `pairs` in the configuration."""
+    parser = add_run_arguments(argparse.ArgumentParser("build_pairs", description=__doc__))
+    parser.add_argument("--allow-gaps", type=yes_or_no, default=False, help="true: also where days are missing")
+    return parser
 
 
 def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     config, lake = args.config, args.config.open_lake()
-    days = days_before(args.day, config.pairs.window_days)
-    wanted = [(EVENTS, day) for day in days if day == args.day or lake.partition(EVENTS, day)]
-    reads = published_reads(lake, [*wanted, (NOTES, args.day)])
+    days = window(config, lake, args.day, args.allow_gaps)
+    reads = published_reads(lake, [(NOTES, args.day), (EVENTS, args.day), *((EVENTS, day) for day in days)])
     plan = Plan("build_pairs", args.day, reads, params={"timezone": config.timezone, **asdict(config.pairs)})
     run_once(lake, plan, (NOTE_PAIRS,), lambda: stage(config, lake, plan, days))
 

@@ -29,6 +29,7 @@ from models.notes.click_lists import (
     block_of,
     later_and_end,
     stable_order,
+    starts_of,
 )
 
 SCORE_UNITS = 1_000_000_000  # scores are rounded to 9 decimals: equal sums in any order of addition are equal scores

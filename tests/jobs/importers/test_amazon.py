@@ -25,11 +25,15 @@ def test_items_of_a_user_spread_over_the_train_days_by_the_users_phase() -> None
     # The SHA-256 of "0" begins with 5feceb66: a phase of 0x5feceb66 / 2**32 = 0.374709. Three train items over
     # seven days of 24 hours: at (k + 0.374709) / 3 of 168 hours, that is after 20.98, 76.98 and 132.98 hours.
     times = microseconds("0", 5, days=9)
-    assert [time / HOUR for time in times] == pytest.approx([20.9837, 76.9837, 132.9837, 176.9930, 200.9930], abs=1e-3)
+    assert [time / HOUR for time in times] == pytest.approx(
+        [20.9837, 76.9837, 132.9837, 176.9930, 200.9930], abs=1e-3
+    )
 
 
 def test_time_gives_back_order_and_split() -> None:
-    rows = [row for user in range(200) for row in sequence(user, *range(user * 300, user * 300 + 5 + user % 250))]
+    rows = [
+        row for user in range(200) for row in sequence(user, *range(user * 300, user * 300 + 5 + user % 250))
+    ]
     by_user = defaultdict(list)
     for event in clicks(reversed(rows), start=START, days=9):
         by_user[event.user_id].append((event.ts, int(event.note_id or "")))
@@ -61,7 +65,11 @@ def test_another_split_or_too_few_days_are_refused() -> None:
 
 def test_a_category_path_is_parted_at_commas_without_a_space() -> None:
     text = "Industrial & Scientific,Test, Measure & Inspect,Calipers"
-    assert amazon_scientific.category_path(text) == ("Industrial & Scientific", "Test, Measure & Inspect", "Calipers")
+    assert amazon_scientific.category_path(text) == (
+        "Industrial & Scientific",
+        "Test, Measure & Inspect",
+        "Calipers",
+    )
     assert amazon_scientific.category_path("") == ()
 
 
@@ -100,5 +108,9 @@ def test_a_description_is_a_list_written_out_or_stays_as_it_is(text: str, wanted
 def test_office_reviews_keep_their_day_and_notes_begin_with_their_first_review() -> None:
     items = [{"item_id": i, "title": "t", "description": ""} for i in (1, 2, 3)]
     found = amazon_office_dated.transform(items, [(0, 2, 1475366400), (0, 1, 1475280000), (9, 2, 1475280000)])
-    assert [(e.user_id, e.note_id, e.ts and e.ts.day) for e in found.events] == [("0", "2", 2), ("0", "1", 1), ("9", "2", 1)]
+    assert [(e.user_id, e.note_id, e.ts and e.ts.day) for e in found.events] == [
+        ("0", "2", 2),
+        ("0", "1", 1),
+        ("9", "2", 1),
+    ]
     assert {note.created_at for note in found.notes} == {datetime(2016, 10, 1, tzinfo=UTC)}

@@ -39,7 +39,9 @@ def till_roll(folder: Path, **columns: pa.Array) -> None:
 def test_a_till_roll_is_imported(tmp_path: Path) -> None:
     till_roll(tmp_path / "in")
     online_retail.main(["--from", str(tmp_path / "in"), "--to", str(tmp_path / "out")])
-    (event,) = pq.read_table(tmp_path / "out/events/ds=2011-07-01/part-00000.parquet", partitioning=None).to_pylist()
+    (event,) = pq.read_table(
+        tmp_path / "out/events/ds=2011-07-01/part-00000.parquet", partitioning=None
+    ).to_pylist()
     assert event == {
         "user_id": "17850",
         "note_id": "RED MUG",
@@ -110,7 +112,15 @@ def test_a_column_that_is_absent_is_named_with_those_that_are_there(tmp_path: Pa
 
 
 def test_a_known_error_ends_the_process_with_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "jobs.importers.fashion", "--from", str(tmp_path / "no"), "--to", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "jobs.importers.fashion",
+        "--from",
+        str(tmp_path / "no"),
+        "--to",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stdout == f"notemill: --from {tmp_path / 'no'}: there is no such folder\n"

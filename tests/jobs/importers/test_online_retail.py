@@ -42,7 +42,12 @@ def test_guests_are_kept_without_a_user_where_that_is_wanted() -> None:
 def test_lines_of_one_invoice_keep_their_order_as_microseconds() -> None:
     other = line("LAMP", customer=12345.0)
     found = transform([line("B"), other, line("A"), line("B", quantity=1)]).events
-    assert [(e.note_id, e.ts and e.ts.microsecond) for e in found] == [("B", 0), ("LAMP", 0), ("A", 1), ("B", 2)]
+    assert [(e.note_id, e.ts and e.ts.microsecond) for e in found] == [
+        ("B", 0),
+        ("LAMP", 0),
+        ("A", 1),
+        ("B", 2),
+    ]
 
 
 def test_equal_lines_share_their_instant_so_that_cleaning_finds_the_duplicate() -> None:
@@ -57,7 +62,13 @@ def test_the_shops_clock_is_londons_in_winter_and_in_summer() -> None:
 
 
 def test_a_product_is_a_description_titled_as_it_is_mostly_spelt_and_born_the_day_it_first_sold() -> None:
-    lines = [line("Red  mug", sold_at=SUMMER), line("RED MUG "), line("RED MUG"), line("POSTAGE"), line(quantity=-1)]
+    lines = [
+        line("Red  mug", sold_at=SUMMER),
+        line("RED MUG "),
+        line("RED MUG"),
+        line("POSTAGE"),
+        line(quantity=-1),
+    ]
     (note,) = transform(lines).notes
     assert (note.note_id, note.title) == ("RED MUG", "RED MUG")
     assert note.created_at == datetime(2010, 12, 1, tzinfo=UTC)

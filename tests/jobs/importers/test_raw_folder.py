@@ -49,8 +49,12 @@ def test_the_rows_of_an_importer_have_the_declared_columns() -> None:
 
 def test_events_lie_by_the_day_of_the_time_zone_and_a_missing_user_stays_missing(tmp_path: Path) -> None:
     write(tmp_path / "raw")
-    first = pq.read_table(tmp_path / "raw/events/ds=2024-01-01/part-00000.parquet", partitioning=None).to_pylist()
-    second = pq.read_table(tmp_path / "raw/events/ds=2024-01-02/part-00000.parquet", partitioning=None).to_pylist()
+    first = pq.read_table(
+        tmp_path / "raw/events/ds=2024-01-01/part-00000.parquet", partitioning=None
+    ).to_pylist()
+    second = pq.read_table(
+        tmp_path / "raw/events/ds=2024-01-02/part-00000.parquet", partitioning=None
+    ).to_pylist()
     assert [row["user_id"] for row in first] == [None]
     assert [row["ts"] for row in second] == [LATE]
     notes = pq.read_table(tmp_path / "raw/notes/part-00000.parquet")
@@ -62,7 +66,10 @@ def test_the_configuration_loads_and_names_what_was_written(tmp_path: Path) -> N
     write(tmp_path / "raw")
     config = load_config(tmp_path / "raw" / "config.yaml")
     assert (config.timezone, config.pairs.window_days) == ("Asia/Shanghai", 2)
-    assert {name: source.path.is_dir() for name, source in config.sources.items()} == {"events": True, "notes": True}
+    assert {name: source.path.is_dir() for name, source in config.sources.items()} == {
+        "events": True,
+        "notes": True,
+    }
 
 
 def test_the_marker_accounts_for_every_row(tmp_path: Path) -> None:
