@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +65,12 @@ class Audit:
 def audit(lake: Lake, wanted: Table, day: str, data: Path, record: Mapping[str, Any]) -> Audit:
     """Check the Parquet files under `data`, staged for a table's day, against all that the table promises."""
     previous = lake.last_before(wanted, day)
-    metrics = [m for m in wanted.metrics if previous or not m.is_relative]
+    is_closed = bool(record["counts"].get("num_closed"))
+    metrics = [m for m in wanted.metrics if not (m.is_relative and (is_closed or not previous))]
+    metrics = [m for m in metrics if not (m.only_if_open and is_closed)]
     figures = _figures(lake, wanted, day, data, record, previous, metrics)
-    checks = _rows_checks(wanted, data, int(record["rows"]))
+    looked_at = replace(wanted, may_be_empty=wanted.may_be_empty or is_closed)
+    checks = _rows_checks(looked_at, data, int(record["rows"]))
     checks += _partition_checks(metrics, figures)
     skipped = tuple(m.name for m in wanted.metrics if m not in metrics)
     return Audit(tuple(checks), figures, skipped, previous)

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 
 from jobs.lake import Lake, LakeError, day_text
+from schemas.tables import table
 
 FORMATS = ("parquet", "csv", "jsonl")
 MINILM = "minilm"
@@ -134,7 +135,7 @@ def load_config(file: str | Path) -> Config:
         sources={
             name: _source(home, name, value) for name, value in _mapping(raw["sources"], "sources").items()
         },
-        image_roots=tuple(home / _text(p, "image_roots") for p in raw.get("image_roots", [])),
+        image_roots=tuple(home / _text(p, "image_roots") for p in _list(raw, "image_roots")),
         encoders={"default": MINILM, **_mapping(raw.get("encoders", {}), "encoders")},
         ingest=_section(Ingest, raw, "ingest"),
         pairs=_section(Pairs, raw, "pairs"),
@@ -171,6 +172,7 @@ def _source(home: Path, name: str, value: Any) -> Source:
     if raw.get("format") not in (None, *FORMATS):
         raise ConfigError(f"sources.{name}.format is {raw['format']!r}: it may be {', '.join(FORMATS)}")
     columns = _mapping(raw.get("columns", {}), f"sources.{name}.columns")
+    _reject_unknown(columns, set(table(f"raw_{name}").column_names), f"sources.{name}.columns.")
     return Source(home / _text(raw["path"], f"sources.{name}.path"), raw.get("format"), columns)
 
 
@@ -182,7 +184,7 @@ def _section(kind: Any, raw: Mapping[str, Any], name: str) -> Any:
         wanted = type(defaults[key])
         if isinstance(value, bool) or not isinstance(value, (int, wanted)):
             raise ConfigError(f"{name}.{key} is {value!r}: it must be of type {wanted.__name__}")
-        if value < 0:
+        if not value >= 0:  # NaN too
             raise ConfigError(f"{name}.{key} is {value!r}: it must not be negative")
     return kind(**{key: type(defaults[key])(value) for key, value in values.items()})
 
@@ -197,6 +199,13 @@ def _timezone(value: Any) -> str:
 def _mapping(value: Any, key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{key} is {value!r}: it must be a mapping")
+    return value
+
+
+def _list(raw: Mapping[str, Any], key: str) -> list[Any]:
+    value = raw.get(key, [])
+    if not isinstance(value, list):
+        raise ConfigError(f"{key} is {value!r}: it must be a list")
     return value
 
 

@@ -114,9 +114,9 @@ class Lake:
         return sorted(str(p) for p in self.place("tables", table, day).glob("*.parquet"))
 
     def last_before(self, table: Table, day: str) -> str | None:
-        """The last published day before `day`, or None."""
-        earlier = [d for d in self.days(table) if d < day_text(day)]
-        return earlier[-1] if earlier else None
+        """The last day before `day` that is published with rows (a closed day has none), or None."""
+        earlier = (d for d in reversed(self.days(table)) if d < day_text(day))
+        return next((d for d in earlier if self.manifest(table, d)["rows"]), None)
 
     @contextmanager
     def locked(self, table: Table, day: str) -> Iterator[None]:

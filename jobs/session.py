@@ -42,4 +42,10 @@ def run_job(main: Callable[[list[str]], None]) -> None:
     except LakeError as error:
         log.error("notemill: %s", error)
         raise SystemExit(2) from None
+    except Exception as error:
+        # A file whose footer is whole and whose pages are not shows only when Spark reads it.
+        if "FAILED_READ_FILE" not in str(error):
+            raise
+        log.error("notemill: a file is broken inside, deliver it again: %s", str(error).splitlines()[0])
+        raise SystemExit(2) from None
     log.info("compute %.2f s", time.monotonic() - started)

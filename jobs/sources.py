@@ -26,6 +26,7 @@ from schemas.table import Table
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+CLOSED = "_CLOSED"  # in a day's folder with no data: nothing could happen on that day, and nothing is missing
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -41,10 +42,14 @@ class Drop:
     source: Source
     format: str
     files: tuple[Path, ...]
+    is_cut_by_time: bool = False
+    is_closed: bool = False
 
     def hashes(self) -> dict[str, str]:
         """File path inside the source folder to the SHA-256 of its bytes, for a job's plan."""
-        return {self.relative(path): file_hash(path) for path in self.files}
+        return (
+            {CLOSED: ""} if self.is_closed else {self.relative(path): file_hash(path) for path in self.files}
+        )
 
     @property
     def root(self) -> Path:
@@ -79,6 +84,8 @@ def find_drop(config: Config, table: Table, name: str, day: str, override: Path 
             raise SourceError(f"source {name}: {folder} has no ds={day} (it has {days[0]} to {days[-1]})")
         folder = folder / f"ds={wanted[-1]}"
     files = _files_in(folder)
+    if days and not files and (folder / CLOSED).is_file():
+        return Drop(table, source, "parquet", (), is_closed=True)
     formats = {SUFFIXES[p.suffix] for p in files}
     if not files:
         raise SourceError(f"source {name}: {folder} is empty: no .parquet, .csv or .jsonl file lies there")
@@ -87,7 +94,7 @@ def find_drop(config: Config, table: Table, name: str, day: str, override: Path 
             f"source {name}: {folder} mixes {', '.join(sorted(formats))}: set sources.{name}.format"
         )
     chosen = source.format or formats.pop()
-    drop = Drop(table, source, chosen, tuple(p for p in files if SUFFIXES[p.suffix] == chosen))
+    drop = Drop(table, source, chosen, tuple(p for p in files if SUFFIXES[p.suffix] == chosen), not days)
     if not drop.files:
         raise SourceError(f"source {name}: {folder} holds no {chosen} file, as sources.{name}.format wants")
     _look_into(drop, name)
@@ -128,7 +135,9 @@ def _first_instant(source: Source) -> datetime | None:
         metadata = pq.read_metadata(path)
         at = metadata.schema.names.index(source.columns.get("ts", "ts"))
         groups = [metadata.row_group(i).column(at).statistics for i in range(metadata.num_row_groups)]
-        found += [g.min.replace(tzinfo=g.min.tzinfo or UTC) for g in groups if g is not None and g.has_min_max]
+        found += [
+            g.min.replace(tzinfo=g.min.tzinfo or UTC) for g in groups if g is not None and g.has_min_max
+        ]
     return min(found, default=None)
 
 
@@ -156,6 +165,9 @@ def read_drop(spark: SparkSession, drop: Drop) -> DataFrame:
     `_unreadable` names the columns whose value did not cast (null where all did), `_record` is the row as it came, as
     JSON, and `_source` the file it came from.
     """
+    if drop.is_closed:
+        more = "_unreadable string, _record string, _source string"
+        return spark.createDataFrame([], f"{drop.table.ddl()}, {more}")
     alike: dict[Hashable, list[Path]] = {}
     for path in drop.files:
         alike.setdefault(_shape(drop, path), []).append(path)

@@ -61,7 +61,8 @@ class Metric:
 
     `sql` is one DuckDB scalar query. It may name the views `this` (what is staged), `previous` (the last published
     partition of the table, before this day), `counts` (one row: what the job counted) and every table in `reads`
-    (its published partition of the day). A metric that names `previous` is skipped where there is none.
+    (its published partition of the day). A metric that names `previous` is skipped where there is none. On a day that
+    the source declares closed (`counts.num_closed`) it is skipped too, and so are those marked `only_if_open`.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Metric:
     at_least: float | None = None
     at_most: float | None = None
     reads: tuple[str, ...] = ()
+    only_if_open: bool = False
 
     @property
     def is_relative(self) -> bool:

@@ -144,9 +144,15 @@ EVENTS = Table(
         quarantined_share(at_most=0.2),
         rows_against_last(at_least=0.2, at_most=5.0),
         Metric(
-            "late_share", "share of rows that came late", "select avg(is_late::int) from this", at_most=0.2
+            "late_share", "share of rows that came late", "select coalesce(avg(is_late::int), 0) from this", at_most=0.2
         ),
-        Metric("clicks", "clicks of the day", "select count(*) from this where event = 'click'", at_least=1),
+        Metric(
+            "clicks",
+            "clicks of the day",
+            "select count(*) from this where event = 'click'",
+            at_least=1,
+            only_if_open=True,
+        ),
         coverage("notes", at_least=1.0),
         psi("event", "event", at_most=0.25),
     ),

@@ -1,7 +1,7 @@
 """Write a raw folder: what an importer makes and notemill's cleaning jobs read.
 
     <folder>/notes/part-00000.parquet                   one snapshot of all notes
-    <folder>/events/ds=YYYY-MM-DD/part-00000.parquet    the click log by day of arrival
+    <folder>/events/ds=YYYY-MM-DD/part-00000.parquet    the click log by day of arrival; `_CLOSED` on a day without
     <folder>/config.yaml                                the configuration to run notemill on it
     <folder>/import.json                                who made it from what, with counts; written last
 
@@ -18,7 +18,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from jobs.lake import LakeError, sync_folder
+from jobs.sources import CLOSED
 from jobs.staging import file_hash
 from schemas.table import Table
 from schemas.tables import RAW_EVENTS, RAW_NOTES
@@ -121,7 +122,7 @@ def write_raw_folder(target: Path, importer: str, sources: Iterable[Path], impor
     half.mkdir(parents=True)
     _write_table(half / "notes", RAW_NOTES, imported.notes)
     for day, events in days.items():
-        _write_table(half / "events" / f"ds={day}", RAW_EVENTS, events)
+        _write_day(half / "events" / f"ds={day}", events)
     (half / "config.yaml").write_text(_config_text(importer, imported), encoding="utf-8")
     (half / MARKER).write_text(record, encoding="utf-8")
     sync_folder(half)
@@ -140,16 +141,26 @@ def _require_sum(imported: Imported) -> None:
 
 
 def _by_day(imported: Imported) -> dict[str, list[Event]]:
-    """The events by the day they arrived on, which for a finished log is the day they happened on."""
+    """The events by the day they arrived on, which for a finished log is the day they happened on.
+
+    Every day from the first to the last is there, those between without events too; a source without any has one day,
+    on which its last note was written.
+    """
     zone = ZoneInfo(imported.timezone)
-    days: dict[str, list[Event]] = {}
+    dated = [event.ts for event in imported.events if event.ts] or [
+        max(note.created_at for note in imported.notes)
+    ]
+    first, last = (instant.astimezone(zone).date() for instant in (min(dated), max(dated)))
+    days: dict[str, list[Event]] = {
+        (first + timedelta(days=at)).isoformat(): [] for at in range((last - first).days + 1)
+    }
     for event in imported.events:
         if event.ts is None:
             raise ImporterError(
                 f"an event without a time has no day to arrive on: {event}; leave it out and count it"
             )
-        days.setdefault(event.ts.astimezone(zone).date().isoformat(), []).append(event)
-    return dict(sorted(days.items()))
+        days[event.ts.astimezone(zone).date().isoformat()].append(event)
+    return days
 
 
 def _record(
@@ -178,6 +189,15 @@ def _is_there(target: Path, record: str) -> bool:
             f"--to {target} holds {what}, and nothing is overwritten: name a folder that does not exist"
         )
     return False
+
+
+def _write_day(folder: Path, events: list[Event]) -> None:
+    """The day's events; a day without any was closed, and says so."""
+    if events:
+        _write_table(folder, RAW_EVENTS, events)
+    else:
+        folder.mkdir(parents=True)
+        (folder / CLOSED).touch()
 
 
 def _write_table(folder: Path, table: Table, rows: Iterable[NamedTuple]) -> None:
@@ -210,9 +230,7 @@ def arrow_table(table: Table, rows: Iterable[NamedTuple]) -> pa.Table:
 
 
 def _config_text(importer: str, imported: Imported) -> str:
-    sources = {"notes": {"path": "notes"}}
-    if imported.events:
-        sources = {"events": {"path": "events"}, **sources}
+    sources = {"events": {"path": "events"}, "notes": {"path": "notes"}}
     config = {"lake": "lake", "timezone": imported.timezone, "sources": sources, **imported.config}
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     return f"# Made by jobs.importers.{importer}; every key is explained in docs/configuration.md.\n{text}"
@@ -221,12 +239,11 @@ def _config_text(importer: str, imported: Imported) -> str:
 def _tell(target: Path, imported: Imported, days: list[str]) -> None:
     log.info("%s: %s notes", target / "config.yaml", f"{len(imported.notes):,}")
     if not imported.events:
-        log.info(
-            "  no events in this source: only the jobs on notes run (clean_notes, embed_notes, assign_ids)"
-        )
+        log.info("  no events in this source: its one day, %s, is marked closed", days[0])
         return
     log.info("  %s rows read = %s events", f"{imported.num_read:,}", f"{len(imported.events):,}")
     for reason, count in imported.left_out.items():
         log.info("    + %s left out: %s", f"{count:,}", reason)
     num_days = (date.fromisoformat(days[-1]) - date.fromisoformat(days[0])).days + 1
-    log.info("  %d of the %d days %s to %s have events", len(days), num_days, days[0], days[-1])
+    num_open = len({event.ts.date() for event in imported.events if event.ts})
+    log.info("  %d of the %d days %s to %s have events", num_open, num_days, days[0], days[-1])

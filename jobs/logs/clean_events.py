@@ -2,7 +2,8 @@
 
 The lateness rule: a row belongs to the day it arrives on. One that happened up to `max_lateness_days` earlier is kept
 there and marked `is_late`, so that a published day never changes; windows look at `ts`. A source without day folders
-is cut by `ts` in the configured time zone, and nothing in it can be late.
+is cut by `ts` in the configured time zone, and nothing in it can be late; a row of it whose `ts` does not read belongs to
+no day, and is quarantined on each.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pyspark.sql import functions as F
 from jobs.config import Config, add_run_arguments, optional_path
 from jobs.lake import Lake
 from jobs.session import run_job, spark_session
-from jobs.sources import Drop, day_bounds, day_folders, find_drop, read_drop
+from jobs.sources import Drop, day_bounds, find_drop, read_drop
 from jobs.staging import Plan, persisted, published_reads, run_once, stage_spark
 from schemas.tables import EVENT_KINDS, EVENTS, EVENTS_QUARANTINE, NOTES, RAW_EVENTS
 
@@ -42,7 +43,8 @@ def once_each(raw: DataFrame) -> DataFrame:
 def robots(events: DataFrame, *, events_per_minute: int) -> DataFrame:
     """Users with more than `events_per_minute` different events within one minute of the clock."""
     minute = F.date_trunc("minute", "ts")
-    busy = events.groupBy("user_id", minute.alias("minute")).count().where(F.col("count") > events_per_minute)
+    timed = events.where(F.col("ts").isNotNull())
+    busy = timed.groupBy("user_id", minute.alias("minute")).count().where(F.col("count") > events_per_minute)
     return busy.groupBy("user_id").agg(F.max("count").alias("_rate"))
 
 
@@ -129,11 +131,10 @@ def stage(config: Config, lake: Lake, plan: Plan, drop: Drop) -> None:
     spark = spark_session("clean_events")
     day = day_bounds(plan.day, config.timezone)
     raw = read_drop(spark, drop)
-    is_cut = not day_folders(drop.source.path)
     num_source = drop.num_rows()
-    if is_cut:
+    if drop.is_cut_by_time:
         of_day = raw.where(
-            F.coalesce((F.col("ts") >= F.lit(day[0])) & (F.col("ts") < F.lit(day[1])), F.lit(False))
+            F.coalesce((F.col("ts") >= F.lit(day[0])) & (F.col("ts") < F.lit(day[1])), F.col("ts").isNull())
         )
         raw, num_source = of_day, of_day.count()
     notes = spark.read.parquet(*lake.files(NOTES, plan.day)).select("note_id", "created_at")
@@ -142,7 +143,7 @@ def stage(config: Config, lake: Lake, plan: Plan, drop: Drop) -> None:
         once_each(raw), notes, day=day, lateness=rules.max_lateness_days, rate=rules.robot_events_per_minute
     )
     with persisted(judgement, plan) as rows:
-        counts = {"num_source": num_source, **counts_of(rows)}
+        counts = {"num_source": num_source, "num_closed": int(drop.is_closed), **counts_of(rows)}
         stage_spark(
             lake, EVENTS_QUARANTINE, plan, quarantined(rows), lambda: counts, counts["num_quarantined"]
         )

@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, sub
     process.wait()
 
 
-@pytest.fixture()
+@pytest.fixture
 def environment(server: tuple[Path, subprocess.Popen[bytes]]) -> dict[str, str]:
     return {
         **os.environ,
@@ -97,7 +97,7 @@ def test_heavy_libraries_work_in_a_fork_of_a_process_that_imported_them(
         "import duckdb, torch\n"
         "torch.manual_seed(0)\n"
         "product = torch.ones(300, 300) @ torch.ones(300, 300)\n"
-        "print(int(product[0, 0]), duckdb.sql('select sum(range) from range(100000)').fetchone()[0])\n"
+        "print(int(product[0, 0]), duckdb.sql('select sum(range) from range(100000)').fetchall()[0][0])\n"
     )
     done = submit(environment, job(tmp_path, text))
     assert (done.stdout, done.stderr) == ("300 4999950000\n", "")

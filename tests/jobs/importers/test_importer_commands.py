@@ -63,7 +63,7 @@ def test_photographs_are_imported_without_being_copied(tmp_path: Path) -> None:
     assert note["created_at"] == datetime(2011, 1, 1, tzinfo=UTC)
     config = load_config(tmp_path / "out" / "config.yaml")
     assert config.image_roots == ((tmp_path / "in" / "images").resolve(),)
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["config.yaml", "import.json", "notes"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["config.yaml", "events", "import.json", "notes"]
 
 
 @pytest.mark.parametrize("module", [amazon_beauty, amazon_scientific])

@@ -119,7 +119,22 @@ def test_a_value_of_another_type_is_told_by_column(tmp_path: Path) -> None:
         arrow_table(RAW_EVENTS, [Event(7, "a", "click", LATE)])  # type: ignore[arg-type]
 
 
-def test_notes_without_a_log_make_a_configuration_without_events(tmp_path: Path) -> None:
+def test_notes_without_a_log_have_one_closed_day_the_one_of_the_last_note(tmp_path: Path) -> None:
     write(tmp_path / "raw", Imported(IMPORTED.notes))
-    assert list(load_config(tmp_path / "raw" / "config.yaml").sources) == ["notes"]
-    assert not (tmp_path / "raw" / "events").exists()
+    last = max(note.created_at for note in IMPORTED.notes).date()
+    assert [p.relative_to(tmp_path / "raw") for p in (tmp_path / "raw" / "events").rglob("*") if p.is_file()] == [
+        Path(f"events/ds={last}/_CLOSED")
+    ]
+    assert load_config(tmp_path / "raw" / "config.yaml").sources["events"].path.name == "events"
+
+
+def test_a_day_between_without_events_is_closed(tmp_path: Path) -> None:
+    monday, wednesday = (datetime(2020, 1, day, 12, tzinfo=UTC) for day in (6, 8))
+    events = [Event("u", "a", "click", monday), Event("u", "a", "click", wednesday)]
+    write(tmp_path / "raw", Imported(IMPORTED.notes, events, 2))
+    days = {p.parent.name: p.name for p in (tmp_path / "raw" / "events").rglob("*") if p.is_file()}
+    assert days == {
+        "ds=2020-01-06": "part-00000.parquet",
+        "ds=2020-01-07": "_CLOSED",
+        "ds=2020-01-08": "part-00000.parquet",
+    }

@@ -123,6 +123,18 @@ def test_an_empty_day_is_not_published(spark: SparkSession, tmp_path: Path) -> N
         _published(tmp_path)
 
 
+def test_a_day_that_the_source_calls_closed_is_published_empty(spark: SparkSession, tmp_path: Path) -> None:
+    deployment(tmp_path, [raw_note("n1")], {"2026-01-04": [raw_event("u1", "n1", "2026-01-04 10:00:00")]})
+    _published(tmp_path, "2026-01-04")
+    closed = tmp_path / "events" / f"ds={DAY}"
+    closed.mkdir()
+    (closed / "_CLOSED").touch()
+    kept, quarantine, counts = _published(tmp_path)
+    assert (kept, quarantine, counts["num_source"], counts["num_closed"]) == ([], [], 0, 1)
+    lake = load_config(tmp_path / "config.yaml").open_lake()
+    assert lake.last_before(EVENTS, "2026-01-06") == "2026-01-04"  # what the next day is compared with
+
+
 def test_notes_must_be_published_first(tmp_path: Path) -> None:
     deployment(tmp_path, [raw_note("n1")], {DAY: [raw_event("u1", "n1")]})
     with pytest.raises(LakeError, match="table notes has no published partition ds=2026-01-05"):
