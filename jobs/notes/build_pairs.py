@@ -24,7 +24,20 @@ from pyspark.sql import functions as F
 
 from jobs.config import Config, Pairs, add_run_arguments, yes_or_no
 from jobs.lake import Lake, LakeError, days_before
-from jobs.notes.pair_workers import BLOCKS, LISTS, RELATED, USERS, counting, cutting, packing, relating
+from jobs.notes.pair_workers import (
+    BLOCKS,
+    CLICKS,
+    LISTS,
+    NOTE_IDS,
+    RELATED,
+    USERS,
+    counting,
+    cutting,
+    naming,
+    packing,
+    relating,
+    spreading,
+)
 from jobs.session import run_job, spark_session
 from jobs.sources import day_bounds, delivered_days
 from jobs.staging import Plan, published_reads, run_once, stage_spark
@@ -40,9 +53,8 @@ log = logging.getLogger("notemill")
 
 PLACES_A_TASK = 16_000_000  # the memory bound: a task of the second pass holds about 25 bytes a place, 0.4 GB
 PAIRS_A_TASK = 64_000_000  # bounds the time of a task, and with it what a lost task costs
-CLICKS_A_TASK = 1_000_000  # of the first pass: about 40 MB to sort
+CLICKS_A_TASK = 1_000_000  # of the first pass: 0.2 GB while they are sorted
 SETTINGS = {
-    "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",  # few notes, few tasks
     "spark.sql.execution.arrow.maxRecordsPerBatch": "500000",
     "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),
 }
@@ -70,16 +82,12 @@ def note_pairs(clicks: DataFrame, settings: Pairs) -> Iterator[NotePairs]:
     scores (to 9 decimals) the note with the smaller xxhash64 comes first.
     """
     with _settings(clicks.sparkSession), ExitStack() as kept:
-        notes = _kept(clicks.groupBy("note_id").agg(F.count("*").alias("num_clicks")), kept)
-        salt, size = salt_without_collision(notes)
-        notes = notes.select("note_id", "num_clicks", note_hash(salt).alias("note"))
-        num_tasks = max(1, -(-size["num_clicks"] // CLICKS_A_TASK))
-        lists = _kept(packed_lists(clicks, salt, settings.max_clicks_per_user, num_tasks), kept)
-        counts, histogram_N = _counted(lists)
+        lists, counts, histogram_N = _lists_without_collision(clicks, settings.max_clicks_per_user, kept)
+        notes = lists.select("ids").mapInArrow(naming, NOTE_IDS)
         hot = _hot_notes(notes, lists, counts["num_users"], settings)
         blocks = num_blocks_for(histogram_N, PLACES_A_TASK * 3 // 4, PAIRS_A_TASK)
         related = related_by_hash(lists, blocks, hot, settings)
-        counts = {**size, **counts, "num_hot_notes": len(hot), "num_blocks": blocks}
+        counts = {**counts, "num_hot_notes": len(hot), "num_blocks": blocks}
         yield NotePairs(with_note_ids(related, notes), counts)
 
 
@@ -96,10 +104,23 @@ def _settings(spark: SparkSession) -> Iterator[None]:
             spark.conf.set(key, str(old))
 
 
-def _kept(frame: DataFrame, kept: ExitStack) -> DataFrame:
-    frame = frame.persist(StorageLevel.DISK_ONLY)
-    kept.callback(frame.unpersist)
-    return frame
+def _lists_without_collision(
+    clicks: DataFrame, max_notes: int, kept: ExitStack
+) -> tuple[DataFrame, dict[str, int], npt.NDArray[np.int64]]:
+    """The packed lists under the first salt that gives no two notes one hash: hashes then stand for ids exactly.
+
+    Raises `LakeError` where none does, which hashes of ids that nobody chose to collide will not bring about.
+    """
+    num_clicks = clicks.count()
+    for salt in range(8):
+        lists = packed_lists(clicks, salt, max_notes, max(1, -(-num_clicks // CLICKS_A_TASK)))
+        lists = lists.persist(StorageLevel.DISK_ONLY)
+        kept.callback(lists.unpersist)
+        counts, histogram_N = _counted(lists)
+        if not counts.pop("num_collisions"):
+            return lists, {"num_clicks": num_clicks, **counts}, histogram_N
+        log.warning("hashes of two note ids are the same under salt %d: beginning again with the next one", salt)
+    raise LakeError("column note_id: ids collide under every salt of their hash; look for ids made to collide")
 
 
 def note_hash(salt: int) -> Column:
@@ -107,28 +128,15 @@ def note_hash(salt: int) -> Column:
     return F.xxhash64(F.lit(salt), F.col("note_id")).bitwiseAND(F.lit(-2))
 
 
-def salt_without_collision(notes: DataFrame) -> tuple[int, dict[str, int]]:
-    """The first salt under which no two notes share a hash, so that hashes stand for ids exactly; and the sizes.
-
-    Raises `LakeError` where none does, which random hashes will not bring about.
-    """
-    for salt in range(8):
-        row = notes.agg(F.count("*"), F.count_distinct(note_hash(salt)), F.sum("num_clicks")).first()
-        num_notes, num_hashes, num_clicks = row or (0, 0, 0)
-        if num_notes == num_hashes:
-            return salt, {"num_clicks": num_clicks or 0, "num_notes": num_notes}
-    raise LakeError("column note_id: ids collide under every salt of their hash; look for ids made to collide")
-
-
 def packed_lists(clicks: DataFrame, salt: int, max_notes: int, num_tasks: int) -> DataFrame:
-    """Each user's first clicks in order of time, packed: one row a batch of clicks, in the columns of `LISTS`.
+    """Each user's first clicks in order of time, packed, one row a task, in the columns of `LISTS`.
 
     Users are told apart by two independent hashes, 96 bits: two of a billion users meet with probability 6e-12.
     """
     user = (F.xxhash64("user_id").alias("user"), F.hash("user_id").alias("check"))
-    keyed = clicks.select(*user, F.unix_micros("ts").alias("ts"), note_hash(salt).alias("note"))
-    # One sort key only: Spark then sorts by radix. The order in time is left to NumPy.
-    return keyed.repartition(num_tasks, "user").sortWithinPartitions("user").mapInArrow(packing(max_notes), LISTS)
+    keyed = clicks.select(*user, F.unix_micros("ts").alias("ts"), note_hash(salt).alias("note"), "note_id")
+    spread = keyed.mapInArrow(spreading(num_tasks), CLICKS).repartitionById(num_tasks, "task")
+    return spread.mapInArrow(packing(max_notes), LISTS)
 
 
 def related_by_hash(lists: DataFrame, blocks: int, hot: list[int], settings: Pairs) -> DataFrame:
@@ -148,10 +156,12 @@ def with_note_ids(related: DataFrame, notes: DataFrame) -> DataFrame:
 
 def _counted(lists: DataFrame) -> tuple[dict[str, int], npt.NDArray[np.int64]]:
     """What the lists hold in all, and how many users have how many notes."""
-    rows = lists.select("num_hot_users", "histogram").collect()
+    rows = lists.select("num_hot_users", "histogram", "num_collisions", "num_notes").collect()
     histogram_N = np.zeros(1, np.int64) + sum(np.frombuffer(row["histogram"], np.int64) for row in rows)
     n = np.arange(len(histogram_N))
     counts = {
+        "num_notes": sum(row["num_notes"] for row in rows),
+        "num_collisions": sum(row["num_collisions"] for row in rows),
         "num_users": int(histogram_N.sum()),
         "num_hot_users": sum(row["num_hot_users"] for row in rows),
         "num_first_clicks": int((histogram_N * n).sum()),
@@ -167,7 +177,7 @@ def _hot_notes(notes: DataFrame, lists: DataFrame, num_users: int, settings: Pai
     wanted = [row["note"] for row in notes.where(enough).select("note").collect()]
     if not wanted:
         return []
-    users = lists.select("notes").mapInArrow(counting(np.array(wanted, np.int64)), USERS)
+    users = lists.select("notes").mapInArrow(counting(np.array(sorted(wanted), np.int64)), USERS)
     hot = F.col("num_users") > settings.hot_note_share * num_users
     total = users.groupBy("note").agg(F.sum("num_users").alias("num_users"))
     return sorted(row["note"] for row in total.where(hot & (F.col("num_users") >= at_least)).collect())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, count
+from itertools import chain, count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,33 +15,80 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from models.notes.click_lists import TIED, Clicks, Ints, Lists, click_lists, cut, without
+from models.notes.click_lists import TIED, Clicks, Ints, Lists, block_of, click_lists, cut, place_among, without
 from models.notes.pairs import Encoded, Places, encoded, joined, related_notes
 
 Batches = Iterator[pa.RecordBatch]
 Work = Callable[[Batches], Batches]
 
-LISTS = "notes binary, lengths binary, num_hot_users bigint, histogram binary"
+CLICKS = "task int, users binary, checks binary, times binary, notes binary, ids binary"
+LISTS = "notes binary, lengths binary, num_hot_users bigint, histogram binary, num_notes bigint, num_collisions bigint, ids binary"
 USERS = "note bigint, num_users bigint"
+NOTE_IDS = "note bigint, note_id string, num_clicks bigint"
 BLOCKS = "block int, notes binary, lengths binary, num_notes binary"
 RELATED = "note bigint, related_note bigint, score double, rank int, num_users bigint"
 ROW_BATCH_BYTES = 8 << 20
 ENCODED_AT_ONCE = 1_000_000  # places
-_TYPES = {"binary": pa.binary(), "bigint": pa.int64(), "int": pa.int32(), "double": pa.float64()}
+_TYPES = {"binary": pa.binary(), "bigint": pa.int64(), "int": pa.int32(), "double": pa.float64(), "string": pa.string()}
+_NO_IDS = pa.schema([("note", pa.int64()), ("note_id", pa.string()), ("num_clicks", pa.int64())]).empty_table()
+
+
+def spreading(num_tasks: int) -> Work:
+    """Clicks (user, check, ts, note, note_id) to one row a task, in the columns of `CLICKS`.
+
+    The task follows from the user's hash; the ids of the notes go with them, each to the task of its note's hash.
+    """
+
+    def spread(batches: Batches) -> Batches:
+        for batch in batches:
+            users, checks, times, notes = (column.to_numpy() for column in batch.columns[:4])
+            ids = _note_ids(notes, batch.columns[4])
+            task_C = block_of(users, num_tasks)
+            order_C = np.argsort(task_C.astype(np.min_scalar_type(num_tasks)), kind="stable")
+            bounds = np.searchsorted(task_C[order_C], np.arange(num_tasks + 1))
+            columns = [column[order_C] for column in (users, checks, times, notes)]
+            task_E = block_of(ids["note"].to_numpy(), num_tasks)
+            rows = [
+                (task, *(c[first:last].tobytes() for c in columns), _packed(ids.filter(pa.array(task_E == task))))
+                for task, (first, last) in enumerate(pairwise(bounds.tolist()))
+            ]
+            yield _batch(CLICKS, zip(*rows, strict=True))
+
+    return spread
 
 
 def packing(max_notes: int) -> Work:
-    """Clicks by user (user, check, ts, note) to packed lists: one row a batch, in the columns of `LISTS`."""
+    """All clicks of one task's users to packed lists, in the columns of `LISTS`, and the ids of the task's notes."""
 
     def pack(batches: Batches) -> Batches:
-        columns = (Clicks(*(c.to_numpy() for c in batch.columns)) for batch in batches if batch.num_rows)
-        for lists, num_hot in click_lists(columns, max_notes):
-            histogram_N = np.bincount(lists.lengths_U, minlength=max_notes + 1)
-            row = (lists.notes_P.tobytes(), lists.lengths_U.tobytes(), num_hot, histogram_N.tobytes())
-            yield _batch(LISTS, [[value] for value in row])
+        ids: list[pa.Table] = []
+
+        def some() -> Iterator[Clicks]:
+            for batch in batches:
+                for row in range(batch.num_rows):
+                    ids.append(_unpacked_ids(batch.column("ids")[row]))
+                    names = ("users", "checks", "times", "notes")
+                    packed = [batch.column(name)[row].as_buffer() for name in names]
+                    users, times, notes = (np.frombuffer(packed[at], np.int64) for at in (0, 2, 3))
+                    yield Clicks(users, np.frombuffer(packed[1], np.int32), times, notes)
+
+        lists, num_hot = click_lists(some(), max_notes)
+        known = _summed(pa.concat_tables(ids)) if ids else _NO_IDS
+        num_collisions = len(known) - pc.count_distinct(known["note"]).as_py()
+        histogram_N = np.bincount(lists.lengths_U, minlength=max_notes + 1)
+        row = (lists.notes_P.tobytes(), lists.lengths_U.tobytes(), num_hot, histogram_N.tobytes())
+        yield _batch(LISTS, [[value] for value in (*row, len(known), num_collisions, _packed(known))])
 
     return pack
+
+
+def naming(batches: Batches) -> Batches:
+    """Packed ids to rows, in the columns of `NOTE_IDS`."""
+    for batch in batches:
+        for packed in batch.column("ids"):
+            yield from _unpacked_ids(packed).to_batches(max_chunksize=100_000)
 
 
 def counting(wanted: Ints) -> Work:
@@ -50,10 +97,35 @@ def counting(wanted: Ints) -> Work:
     def users(batches: Batches) -> Batches:
         for batch in batches:
             for packed in batch.column("notes"):
-                found = np.frombuffer(packed.as_buffer(), np.int64) & ~TIED
-                yield _batch(USERS, np.unique(found[np.isin(found, wanted)], return_counts=True))
+                place_P = place_among(np.frombuffer(packed.as_buffer(), np.int64) & ~TIED, wanted)
+                yield _batch(USERS, (wanted, np.bincount(place_P[place_P >= 0], minlength=len(wanted))))
 
     return users
+
+
+def _note_ids(notes: Ints, ids: pa.Array) -> pa.Table:
+    encoded_ids = ids.dictionary_encode()
+    codes = encoded_ids.indices.to_numpy()
+    note_E = np.empty(len(encoded_ids.dictionary), np.int64)
+    note_E[codes] = notes
+    num_clicks = np.bincount(codes, minlength=len(note_E))
+    return pa.table([note_E, encoded_ids.dictionary, num_clicks], names=_NO_IDS.schema.names).cast(_NO_IDS.schema)
+
+
+def _summed(ids: pa.Table) -> pa.Table:
+    summed = ids.group_by(["note", "note_id"], use_threads=False).aggregate([("num_clicks", "sum")])
+    return summed.rename_columns(_NO_IDS.schema.names).cast(_NO_IDS.schema).combine_chunks()
+
+
+def _packed(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _unpacked_ids(packed: pa.Scalar) -> pa.Table:
+    return pa.ipc.open_stream(packed.as_buffer()).read_all()
 
 
 def cutting(blocks: int, dropped: Ints) -> Work:
@@ -61,10 +133,9 @@ def cutting(blocks: int, dropped: Ints) -> Work:
 
     def send(batches: Batches) -> Batches:
         for found in _unpacked(batches, ("notes", "lengths", "lengths")):
-            lists = without(found, dropped) if len(dropped) else found
             held: list[tuple[Any, ...]] = []
             num_bytes = 0
-            for block, part in cut(lists, blocks):
+            for block, part in cut(without(found, dropped), blocks):
                 held.append((block, *(column.tobytes() for column in part)))
                 num_bytes += part.notes_P.nbytes
                 if num_bytes >= ROW_BATCH_BYTES:

@@ -21,7 +21,7 @@ TIED = 1
 
 
 class Clicks(NamedTuple):
-    """Clicks, users in ascending order; `check_C` is a second hash of the user id, `ts_C` in microseconds."""
+    """Clicks in any order; a user is two hashes of the user id, `ts_C` is in microseconds."""
 
     user_C: Ints
     check_C: Int32s
@@ -63,29 +63,21 @@ def gathered(first_X: Ints, length_X: Ints) -> Ints:
     return np.repeat(first_X - (ends_X - length_X), length_X) + np.arange(int(ends_X[-1]) if len(ends_X) else 0)
 
 
-def _rows(clicks: Clicks, which: Ints | slice) -> Clicks:
-    return Clicks(clicks.user_C[which], clicks.check_C[which], clicks.ts_C[which], clicks.note_C[which])
-
-
-def _joined(left: Clicks, right: Clicks) -> Clicks:
-    user_C, check_C = np.append(left.user_C, right.user_C), np.append(left.check_C, right.check_C)
-    return Clicks(user_C, check_C, np.append(left.ts_C, right.ts_C), np.append(left.note_C, right.note_C))
-
-
-def _users_apart(clicks: Clicks) -> tuple[Clicks, Ints]:
-    """The clicks with each user's together, and the user's number; two users under one hash are told by `check_C`."""
-    same_C = clicks.user_C[1:] == clicks.user_C[:-1]
-    if bool((same_C & (clicks.check_C[1:] != clicks.check_C[:-1])).any()):
+def _user_numbers(clicks: Clicks) -> Ints:
+    """0, 1, 2, ... for the users [C]; two users under one `user_C` are told apart by `check_C`."""
+    order_C = np.argsort(clicks.user_C)
+    same_C = np.diff(clicks.user_C[order_C]) == 0
+    if bool((same_C & (np.diff(clicks.check_C[order_C]) != 0)).any()):
         order_C = np.lexsort((clicks.check_C, clicks.user_C))
-        clicks = _rows(clicks, order_C)
-        same_C = clicks.user_C[1:] == clicks.user_C[:-1]
-    new_C = ~same_C | (clicks.check_C[1:] != clicks.check_C[:-1])
-    return clicks, np.concatenate([np.zeros(1, np.int64), np.cumsum(new_C)])
+        same_C = (np.diff(clicks.user_C[order_C]) == 0) & (np.diff(clicks.check_C[order_C]) == 0)
+    number_C = np.empty(len(order_C), np.int64)
+    number_C[order_C] = np.concatenate([np.zeros(1, np.int64), np.cumsum(~same_C)])
+    return number_C
 
 
 def first_clicks(clicks: Clicks, at_most: int) -> tuple[Clicks, Ints]:
     """The first click of every user on every note, by user and time, `at_most` of a user; and the users' lengths."""
-    clicks, number_C = _users_apart(clicks)
+    number_C = _user_numbers(clicks)
     order_C = stable_order(clicks.ts_C - clicks.ts_C.min())
     order_C = order_C[stable_order(number_C[order_C])]
     notes = pa.array(clicks.note_C).dictionary_encode()
@@ -97,29 +89,26 @@ def first_clicks(clicks: Clicks, at_most: int) -> tuple[Clicks, Ints]:
     lengths_U = np.bincount(number_C[kept_F])
     within_F = np.arange(len(kept_F)) - np.repeat(starts_of(lengths_U)[:-1], lengths_U)
     kept_F = kept_F[within_F < at_most]
-    return _rows(clicks, kept_F), np.minimum(lengths_U, at_most)
+    user_C, check_C, ts_C, note_C = clicks
+    return Clicks(user_C[kept_F], check_C[kept_F], ts_C[kept_F], note_C[kept_F]), np.minimum(lengths_U, at_most)
 
 
-def click_lists(batches: Iterable[Clicks], max_notes: int) -> Iterator[tuple[Lists, int]]:
-    """A batch's finished lists, and how many users were left out for clicking more than `max_notes` notes.
+def click_lists(some: Iterable[Clicks], max_notes: int, compact_at: int = 2_000_000) -> tuple[Lists, int]:
+    """The lists of all users in `some` clicks, and how many were left out for clicking more than `max_notes` notes.
 
-    A user's clicks may span batches: of the last user no more than `max_notes + 1` clicks are carried along, however
-    many there are.
+    Whenever more than `compact_at` clicks are held, they are cut down to first clicks and at most `max_notes + 1` of
+    a user: a user who clicks without end is known for one, and not held.
     """
-    carried: Clicks | None = None
-    for batch in batches:
-        clicks = _joined(carried, batch) if carried else batch
-        firsts, lengths_U = first_clicks(clicks, max_notes + 1)
-        ends_U = starts_of(lengths_U)[1:]
-        is_open_U = firsts.user_C[ends_U - 1] == firsts.user_C[-1]
-        split = int(ends_U[~is_open_U][-1]) if not is_open_U.all() else 0
-        carried = _rows(firsts, slice(split, None))
-        yield _finished(_rows(firsts, slice(split)), lengths_U[~is_open_U], max_notes)
-    if carried:
-        yield _finished(*first_clicks(carried, max_notes + 1), max_notes)
-
-
-def _finished(firsts: Clicks, lengths_U: Ints, max_notes: int) -> tuple[Lists, int]:
+    held: list[Clicks] = []
+    limit = compact_at
+    for clicks in some:
+        held.append(clicks)
+        if sum(len(part.ts_C) for part in held) > limit:
+            held = [first_clicks(_joined(held), max_notes + 1)[0]]
+            limit = max(compact_at, 2 * len(held[0].ts_C))
+    if not sum(len(part.ts_C) for part in held):
+        return Lists(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32)), 0
+    firsts, lengths_U = first_clicks(_joined(held), max_notes + 1)
     is_kept_U = lengths_U <= max_notes
     is_tied_F = np.zeros(len(firsts.ts_C), np.bool_)
     is_tied_F[1:] = firsts.ts_C[1:] == firsts.ts_C[:-1]
@@ -127,6 +116,11 @@ def _finished(firsts: Clicks, lengths_U: Ints, max_notes: int) -> tuple[Lists, i
     notes_P = (firsts.note_C | (is_tied_F * TIED))[np.repeat(is_kept_U, lengths_U)]
     kept_U = lengths_U[is_kept_U].astype(np.int32)
     return Lists(notes_P, kept_U, kept_U), int((~is_kept_U).sum())
+
+
+def _joined(parts: list[Clicks]) -> Clicks:
+    user_C, check_C, ts_C, note_C = zip(*parts, strict=True)
+    return Clicks(np.concatenate(user_C), np.concatenate(check_C), np.concatenate(ts_C), np.concatenate(note_C))
 
 
 def block_of(note_X: Ints, num_blocks: int) -> Int32s:
@@ -151,9 +145,17 @@ def num_blocks_for(histogram_N: Ints, max_places: int, max_pairs: int) -> int:
         blocks = math.ceil(blocks * 1.25)
 
 
+def place_among(note_X: Ints, few_E: Ints) -> Ints:
+    """The place of each note among a few ascending ones, -1 where it is none of them."""
+    place_X = np.searchsorted(few_E, note_X).clip(max=len(few_E) - 1)
+    return np.where(few_E[place_X] == note_X, place_X, -1)
+
+
 def without(lists: Lists, dropped: Ints) -> Lists:
-    """The lists without some notes; N_u stays, and of clicks in one microsecond those that remain stay tied."""
-    is_kept_P = ~np.isin(lists.notes_P & ~TIED, dropped)
+    """The lists without some notes (ascending); N_u stays, and clicks in one microsecond stay tied if they remain."""
+    if not len(dropped):
+        return lists
+    is_kept_P = place_among(lists.notes_P & ~TIED, dropped) < 0
     moment_P = np.cumsum((lists.notes_P & TIED) == 0)[is_kept_P]
     is_tied_P = np.zeros(len(moment_P), np.bool_)
     is_tied_P[1:] = moment_P[1:] == moment_P[:-1]

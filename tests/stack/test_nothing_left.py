@@ -118,7 +118,9 @@ def test_a_dead_service_is_started_again_and_its_remains_are_ended(tmp_path: Pat
     wait_until(lambda: len(members(tmp_path)) >= 4)
     before = members(tmp_path)
     deaf = next(
-        p for p in reaper.marked(home_at(tmp_path).id) if "SIGTERM" in " ".join(p.cmdline()) and "keeper" not in p.cmdline()[2]
+        p
+        for p in reaper.marked(home_at(tmp_path).id)
+        if "SIGTERM" in " ".join(p.cmdline()) and "keeper" not in p.cmdline()[2]
     )
     child = deaf.children()[0].pid
     deaf.kill()
