@@ -1,10 +1,11 @@
 """Build the related notes of every note: whom users clicked next, over the week that ends with the day (NoteLLM 3.2).
 
-Two passes over the clicks' bytes. The first brings each user's clicks together (shuffle and sort by Spark, which
-spill) and packs first clicks in order of time into lists of 8 bytes a click. The second sends every block of notes A
-the rest of each list from its first A on, and one task a block adds up the pairs (`models/notes/pairs.py`). How many
-blocks there are follows from the exact lengths of the lists, so that a task's memory does not grow with the input;
-a block that outgrows its share, because of one very popular note, is put on disk and added up part by part.
+Two passes. The first sends each user's clicks to one task, 28 bytes a click, which packs first clicks in order of
+time into lists of 8 bytes a click; ids go along once a note and batch. The second sends every block of notes A the
+rest of each list from its first A on, and one task a block adds up the pairs (`models/notes/pairs.py`). How many
+tasks there are follows from the number of clicks and the exact lengths of the lists, so that what a task holds does
+not grow with the input; a user who clicks without end is cut short while read, and a block that outgrows its share,
+because of one very popular note, goes to disk and is added up part by part. Spark only moves bytes, which it spills.
 """
 
 from __future__ import annotations
@@ -54,10 +55,9 @@ log = logging.getLogger("notemill")
 PLACES_A_TASK = 16_000_000  # the memory bound: a task of the second pass holds about 25 bytes a place, 0.4 GB
 PAIRS_A_TASK = 64_000_000  # bounds the time of a task, and with it what a lost task costs
 CLICKS_A_TASK = 1_000_000  # of the first pass: 0.2 GB while they are sorted
-SETTINGS = {
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "500000",
-    "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),
-}
+# Between Spark and Python: clicks by number, for asking every row for its bytes doubles the cost of sending it.
+FIRST_PASS = {"spark.sql.execution.arrow.maxRecordsPerBatch": "10000"}
+SECOND_PASS = {"spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20)}
 
 
 class NotePairs(NamedTuple):
@@ -81,8 +81,10 @@ def note_pairs(clicks: DataFrame, settings: Pairs) -> Iterator[NotePairs]:
     the users left, and by at least `hot_note_min_users`, are hot: they make no pairs, but count in N_u. Of equal
     scores (to 9 decimals) the note with the smaller xxhash64 comes first.
     """
-    with _settings(clicks.sparkSession), ExitStack() as kept:
+    with ExitStack() as kept:
+        kept.enter_context(_settings(clicks.sparkSession, FIRST_PASS))
         lists, counts, histogram_N = _lists_without_collision(clicks, settings.max_clicks_per_user, kept)
+        kept.enter_context(_settings(clicks.sparkSession, SECOND_PASS))
         notes = lists.select("ids").mapInArrow(naming, NOTE_IDS)
         hot = _hot_notes(notes, lists, counts["num_users"], settings)
         blocks = num_blocks_for(histogram_N, PLACES_A_TASK * 3 // 4, PAIRS_A_TASK)
@@ -92,11 +94,11 @@ def note_pairs(clicks: DataFrame, settings: Pairs) -> Iterator[NotePairs]:
 
 
 @contextmanager
-def _settings(spark: SparkSession) -> Iterator[None]:
-    """Bound what passes between Spark and Python at a time, by rows and bytes; put the session back afterwards."""
-    before = {key: spark.conf.get(key) for key in SETTINGS}
+def _settings(spark: SparkSession, values: dict[str, str]) -> Iterator[None]:
+    """Have these settings in the session, and put back what was there before."""
+    before = {key: spark.conf.get(key) for key in values}
     try:
-        for key, value in SETTINGS.items():
+        for key, value in values.items():
             spark.conf.set(key, value)
         yield
     finally:
@@ -135,7 +137,7 @@ def packed_lists(clicks: DataFrame, salt: int, max_notes: int, num_tasks: int) -
     """
     user = (F.xxhash64("user_id").alias("user"), F.hash("user_id").alias("check"))
     keyed = clicks.select(*user, F.unix_micros("ts").alias("ts"), note_hash(salt).alias("note"), "note_id")
-    spread = keyed.mapInArrow(spreading(num_tasks), CLICKS).repartitionById(num_tasks, "task")
+    spread = keyed.mapInArrow(spreading(num_tasks, max_notes), CLICKS).repartitionById(num_tasks, "task")
     return spread.mapInArrow(packing(max_notes), LISTS)
 
 

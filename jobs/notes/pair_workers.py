@@ -17,46 +17,78 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.notes.click_lists import TIED, Clicks, Ints, Lists, block_of, click_lists, cut, place_among, without
+from models.notes.click_lists import (
+    TIED,
+    Clicks,
+    Ints,
+    Lists,
+    block_of,
+    click_lists,
+    cut,
+    place_among,
+    without,
+)
 from models.notes.pairs import Encoded, Places, encoded, joined, related_notes
 
 Batches = Iterator[pa.RecordBatch]
 Work = Callable[[Batches], Batches]
 
 CLICKS = "task int, users binary, checks binary, times binary, notes binary, ids binary"
-LISTS = "notes binary, lengths binary, num_hot_users bigint, histogram binary, num_notes bigint, num_collisions bigint, ids binary"
+LISTS = (
+    "notes binary, lengths binary, num_hot_users bigint, histogram binary, "
+    "num_notes bigint, num_collisions bigint, ids binary"
+)
 USERS = "note bigint, num_users bigint"
 NOTE_IDS = "note bigint, note_id string, num_clicks bigint"
 BLOCKS = "block int, notes binary, lengths binary, num_notes binary"
 RELATED = "note bigint, related_note bigint, score double, rank int, num_users bigint"
 ROW_BATCH_BYTES = 8 << 20
+CLICKS_AT_ONCE = 500_000
 ENCODED_AT_ONCE = 1_000_000  # places
 _TYPES = {"binary": pa.binary(), "bigint": pa.int64(), "int": pa.int32(), "double": pa.float64(), "string": pa.string()}
 _NO_IDS = pa.schema([("note", pa.int64()), ("note_id", pa.string()), ("num_clicks", pa.int64())]).empty_table()
 
 
-def spreading(num_tasks: int) -> Work:
+def spreading(num_tasks: int, max_notes: int) -> Work:
     """Clicks (user, check, ts, note, note_id) to one row a task, in the columns of `CLICKS`.
 
     The task follows from the user's hash; the ids of the notes go with them, each to the task of its note's hash.
     """
 
     def spread(batches: Batches) -> Batches:
-        for batch in batches:
-            users, checks, times, notes = (column.to_numpy() for column in batch.columns[:4])
-            ids = _note_ids(notes, batch.columns[4])
-            task_C = block_of(users, num_tasks)
-            order_C = np.argsort(task_C.astype(np.min_scalar_type(num_tasks)), kind="stable")
-            bounds = np.searchsorted(task_C[order_C], np.arange(num_tasks + 1))
-            columns = [column[order_C] for column in (users, checks, times, notes)]
-            task_E = block_of(ids["note"].to_numpy(), num_tasks)
+        for some in _at_least(batches, CLICKS_AT_ONCE):
+            clicks = Clicks(*(column.to_numpy() for column in some.columns[:4]))
+            ids = _note_ids(clicks.note_C, some["note_id"].combine_chunks())
+            # A user who clicks without end is cut short here already: one task gets all that each batch has of him.
+            if np.bincount(clicks.user_C & 0xFFFF).max() > 4 * max_notes + len(clicks.user_C) // 1000:
+                clicks, _ = first_clicks(clicks, max_notes + 1)
+            order_C, bounds_C = _by_task(block_of(clicks.user_C, num_tasks), num_tasks)
+            order_E, bounds_E = _by_task(block_of(ids["note"].to_numpy(), num_tasks), num_tasks)
+            columns, ids = [column[order_C] for column in clicks], ids.take(order_E)
+            parts = enumerate(zip(pairwise(bounds_C.tolist()), pairwise(bounds_E.tolist()), strict=True))
             rows = [
-                (task, *(c[first:last].tobytes() for c in columns), _packed(ids.filter(pa.array(task_E == task))))
-                for task, (first, last) in enumerate(pairwise(bounds.tolist()))
+                (task, *(column[start:end].tobytes() for column in columns), _packed(ids[first:last]))
+                for task, ((start, end), (first, last)) in parts
             ]
             yield _batch(CLICKS, zip(*rows, strict=True))
 
     return spread
+
+
+def _at_least(batches: Batches, num_rows: int) -> Iterator[pa.Table]:
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(part.num_rows for part in held) >= num_rows:
+            yield pa.Table.from_batches(held)
+            held = []
+    if sum(part.num_rows for part in held):
+        yield pa.Table.from_batches(held)
+
+
+def _by_task(task_X: npt.NDArray[np.int32], num_tasks: int) -> tuple[Ints, Ints]:
+    order_X = np.argsort(task_X.astype(np.min_scalar_type(num_tasks)), kind="stable")  # by radix up to 16 bits
+    return order_X, np.searchsorted(task_X[order_X], np.arange(num_tasks + 1))
 
 
 def packing(max_notes: int) -> Work:

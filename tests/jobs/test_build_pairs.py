@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from jobs.config import Pairs
 from jobs.lake import Lake, LakeError
 from jobs.notes import build_pairs
-from jobs.notes.build_pairs import clicks_between, main, note_pairs, salt_without_collision
+from jobs.notes.build_pairs import clicks_between, main, note_pairs
 from jobs.publish_table import publish
 from schemas.tables import EVENTS, EVENTS_QUARANTINE, NOTE_PAIRS
 from tests.jobs.lakes import note, publish_notes, stage_rows
@@ -129,8 +129,8 @@ def test_any_log_agrees_with_the_definition_whatever_the_partitions_and_blocks(
     assert counts["num_hot_notes"] > 0
     _agree(whole, reference)
     # Small tasks: many partitions, many blocks, and blocks whose lists go to disk in several parts.
-    monkeypatch.setattr(build_pairs, "CLICKS_A_TASK", 150)
-    monkeypatch.setattr(build_pairs, "PLACES_A_TASK", 100)
+    monkeypatch.setattr(build_pairs, "CLICKS_A_TASK", 300)
+    monkeypatch.setattr(build_pairs, "PLACES_A_TASK", 300)
     small, counts = found(frame(spark, clicks, 3), **settings)
     assert counts["num_blocks"] > 3
     assert small == whole
@@ -160,25 +160,21 @@ def _agree(rows: list[tuple[Any, ...]], reference: dict[tuple[str, str], tuple[f
     assert {row[0] for row in rows} == {a for a, _ in reference}
 
 
-def test_a_collision_of_note_hashes_moves_to_the_next_salt(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notes = spark.createDataFrame([("a", 2), ("b", 1)], "note_id string, num_clicks bigint")
-    monkeypatch.setattr(
-        build_pairs, "note_hash", lambda salt: F.lit(0) if salt < 2 else F.xxhash64("note_id")
-    )
-    assert salt_without_collision(notes) == (2, {"num_clicks": 3, "num_notes": 2})
-    monkeypatch.setattr(build_pairs, "note_hash", lambda salt: F.lit(0))
+def test_a_collision_of_note_hashes_moves_to_the_next_salt(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = found(frame(spark, BY_HAND))
+    good = build_pairs.note_hash
+    monkeypatch.setattr(build_pairs, "note_hash", lambda salt: F.lit(2).cast("bigint") if salt < 1 else good(salt))
+    assert found(frame(spark, BY_HAND)) == expected
+    monkeypatch.setattr(build_pairs, "note_hash", lambda salt: F.lit(2).cast("bigint"))
     with pytest.raises(LakeError, match="column note_id: ids collide"):
-        salt_without_collision(notes)
+        found(frame(spark, BY_HAND))
 
 
 def test_the_session_is_left_as_it_was(spark: SparkSession) -> None:
-    key = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    key = "spark.sql.execution.arrow.maxBytesPerBatch"
     before = spark.conf.get(key)
-    with pytest.raises(ZeroDivisionError), note_pairs(frame(spark, BY_HAND), Pairs()):
-        assert spark.conf.get(key) == "500000"
-        raise ZeroDivisionError
+    with note_pairs(frame(spark, BY_HAND), Pairs()):
+        assert spark.conf.get(key) == str(32 << 20)
     assert spark.conf.get(key) == before
 
 
@@ -186,7 +182,7 @@ def test_the_job_reads_the_published_week_and_stages_what_it_counted(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "config.yaml"
-    config.write_text("lake: lake\ntimezone: UTC\nsources: {}\n")
+    config.write_text("lake: lake\ntimezone: UTC\nsources: {events: {path: e}, notes: {path: n}}\n")
     lake = Lake.open(tmp_path / "lake")
     publish_notes(lake, "2026-01-05", [note("a"), note("b", "A stove"), note("gone", "A map")])
     publish_notes(lake, "2026-01-06", [note("a"), note("b", "A stove")])
