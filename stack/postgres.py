@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import subprocess
 import time
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Postgres:
         """Create the cluster where there is none. An interrupted creation is started over."""
         if (self.data / "notemill_ready").exists():
             return
+        require_account()
         if self.data.exists():
             self._run("rm", "-rf", "--", str(self.data))
         self.data.mkdir(mode=0o700)
@@ -136,6 +138,16 @@ class Postgres:
         done = subprocess.run(command, capture_output=True, text=True, preexec_fn=unroot.before_exec(), cwd="/")
         if done.returncode:
             raise StackError(f"{Path(command[0]).name} failed for {self.data}:\n{done.stdout}{done.stderr}")
+
+
+def require_account() -> None:
+    """PostgreSQL asks who it runs as. Raises StackError for a user id without a name (a container started with any id)."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise StackError(
+            f"user id {os.geteuid()} has no entry in /etc/passwd, which PostgreSQL needs: add one, or run as another user"
+        ) from None
 
 
 def binary(name: str) -> Path:

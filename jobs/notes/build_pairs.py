@@ -55,9 +55,11 @@ log = logging.getLogger("notemill")
 PLACES_A_TASK = 16_000_000  # the memory bound: a task of the second pass holds about 25 bytes a place, 0.4 GB
 PAIRS_A_TASK = 64_000_000  # bounds the time of a task, and with it what a lost task costs
 CLICKS_A_TASK = 1_000_000  # of the first pass: 0.2 GB while they are sorted
-# Between Spark and Python: clicks by number, for asking every row for its bytes doubles the cost of sending it.
-FIRST_PASS = {"spark.sql.execution.arrow.maxRecordsPerBatch": "10000"}
-SECOND_PASS = {"spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20)}
+# Batches between Spark and Python. The first pass sends clicks, counted; with a limit in bytes (any but this one)
+# Spark measures the whole batch again after every row, which doubles the cost. The second pass sends few large rows.
+BATCH_BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
+FIRST_PASS = {"spark.sql.execution.arrow.maxRecordsPerBatch": "10000", BATCH_BYTES: str((1 << 31) - 1)}
+SECOND_PASS = {BATCH_BYTES: str(32 << 20)}
 
 
 class NotePairs(NamedTuple):

@@ -25,6 +25,7 @@ from models.notes.click_lists import (
     block_of,
     click_lists,
     cut,
+    first_clicks,
     place_among,
     without,
 )
