@@ -38,7 +38,9 @@ def texts_of_world(count: int) -> list[str]:
         out = Path(folder) / "world"
         make_world(["--notes", str(3 * count), "--pictures", "0", "--days", "2", "--out", str(out)])
         rows = pq.read_table(out / "notes").to_pylist()
-    texts = [note_text(r["title"] or "", r["body"] or "", r["category"] or [], r["hashtags"] or []) for r in rows]
+    texts = [
+        note_text(r["title"] or "", r["body"] or "", r["category"] or [], r["hashtags"] or []) for r in rows
+    ]
     return [text for text in texts if language(text) == "en"][:count]
 
 
@@ -68,7 +70,9 @@ def padding_of_ours(folder: Path, texts: list[str]) -> float:
     from models.notes.encoder import Config, bucket_length
 
     config, computed, real = Config(), 0, 0
-    ids = AutoTokenizer.from_pretrained(folder)(texts, truncation=True, max_length=config.max_tokens)["input_ids"]
+    ids = AutoTokenizer.from_pretrained(folder)(texts, truncation=True, max_length=config.max_tokens)[
+        "input_ids"
+    ]
     for start in range(0, len(ids), ROWS_A_CALL):
         lengths = [len(row) for row in ids[start : start + ROWS_A_CALL]]
         buckets = [bucket_length(length, config) for length in lengths]
@@ -89,7 +93,9 @@ def main(argv: list[str]) -> None:
     shares = [texts[i::cores] for i in range(cores)]
     plain_s, ours_s = [], []
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as workers:
-        list(workers.map(embed_texts, [folder] * cores, [texts[:40]] * cores))  # load the model in every worker
+        list(
+            workers.map(embed_texts, [folder] * cores, [texts[:40]] * cores)
+        )  # load the model in every worker
         plain_loop(folder, texts[:40])
         for _ in range(ROUNDS):
             started = time.perf_counter()
@@ -104,7 +110,12 @@ def main(argv: list[str]) -> None:
     difference = float(np.abs(together - plain).max())
     ratio = statistics.median(o / p for o, p in zip(ours_s, plain_s, strict=True))
     rows = [
-        {"way": way, "notes/s": len(texts) / statistics.median(s), "seconds": statistics.median(s), "padding %": 100 * p}
+        {
+            "way": way,
+            "notes/s": len(texts) / statistics.median(s),
+            "seconds": statistics.median(s),
+            "padding %": 100 * p,
+        }
         for way, s, p in (
             ("plain transformers loop", plain_s, plain_padding),
             ("embed_notes", ours_s, padding_of_ours(folder, texts)),
@@ -114,7 +125,8 @@ def main(argv: list[str]) -> None:
         "embedding",
         rows,
         bars={
-            f"no slower than the plain loop (time ratio {ratio:.2f}, median of {ROUNDS} alternating rounds)": ratio <= 1,
+            f"no slower than the plain loop (time ratio {ratio:.2f}, median of {ROUNDS} alternating rounds)": ratio
+            <= 1,
             f"the same vectors to 1e-5 (largest difference {difference:.1e})": difference < 1e-5,
         },
         command=f"python -m benchmarks.embedding --notes {args.notes}",

@@ -78,7 +78,8 @@ def polars_pairs(data: Path, out: Path, settings: Pairs, blocks: int) -> None:
     best: list[pl.DataFrame] = []
     for block in range(blocks):
         left = cool.filter(pl.col("n") % blocks == block).lazy()
-        joined = left.join(cool.lazy().select("u", b="n", later="ts"), on="u", how="inner").filter(pl.col("ts") < pl.col("later"))
+        right = cool.lazy().select("u", b="n", later="ts")
+        joined = left.join(right, on="u", how="inner").filter(pl.col("ts") < pl.col("later"))
         pair = (pl.col("n").cast(pl.Int64) * (1 << 32) + pl.col("b")).alias("pair")
         sums = joined.select(pair, "w").group_by("pair").agg(s=pl.col("w").sum(), num_users=pl.len())
         kept = sums.with_columns(score=score).filter(pl.col("score").is_between(settings.low, settings.high))
@@ -87,7 +88,8 @@ def polars_pairs(data: Path, out: Path, settings: Pairs, blocks: int) -> None:
         best.append(ranked.with_columns(rank=rank).filter(pl.col("rank") <= settings.top).collect(engine="streaming"))
     named = pl.concat(best).with_columns(b=pl.col("pair") % (1 << 32))
     for code, name in (("a", "note_id"), ("b", "related_note_id")):
-        named = named.join(codes.select(pl.col("n").cast(pl.Int64).alias(code), pl.col("note_id").alias(name)), on=code, how="inner")
+        ids = codes.select(pl.col("n").cast(pl.Int64).alias(code), pl.col("note_id").alias(name))
+        named = named.join(ids, on=code, how="inner")
     columns = ["note_id", "related_note_id", "score", "rank", pl.col("num_users").cast(pl.Int64)]
     named.select(columns).write_parquet(out / "part.parquet")
 

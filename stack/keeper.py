@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -53,7 +54,8 @@ class Keeper:
         migrate(self.plan)
         self._start(*self.plan.airflow)
         self._wait_for(others)
-        self._start(self.plan.warm_up)
+        if self.plan.warm_up is not None:
+            self._start(self.plan.warm_up)
         self._wait_for(self.services)
         airflow = Airflow.of(self.plan.home, self.plan.address)
         for name, slots in pools().items():
@@ -177,8 +179,8 @@ def stop_at_end_of_input(keeper: Keeper) -> None:
     keeper.stopping.set()
 
 
-def keep(home: Home, *, triggerer: bool, schedule: bool) -> int:
-    """Run one stack until told to stop; the exit status."""
+def keep(home: Home, lay_out: Callable[[PortReservation], Plan]) -> int:
+    """Run one stack, laid out on free ports, until told to stop; the exit status."""
     ports = PortReservation()
     keeper = None
     try:
@@ -186,7 +188,7 @@ def keep(home: Home, *, triggerer: bool, schedule: bool) -> int:
         left = reaper.kill_all(lambda: reaper.marked(home.id))
         if left:
             say("cleaned", killed=left)
-        keeper = Keeper(make_plan(home, ports, triggerer=triggerer, schedule=schedule))
+        keeper = Keeper(lay_out(ports))
         status = {"front": os.getppid(), "keeper": os.getpid(), "address": keeper.plan.address}
         keys.write_private(home.status_file, json.dumps(status))
         threading.Thread(target=stop_at_end_of_input, args=(keeper,), daemon=True).start()
@@ -217,7 +219,8 @@ def main() -> None:
     home = home_at(options.state)
     make_folders(home)
     reaper.adopt_orphans()
-    sys.exit(keep(home, triggerer=options.triggerer, schedule=options.schedule))
+    chosen = {"triggerer": options.triggerer, "schedule": options.schedule}
+    sys.exit(keep(home, lambda ports: make_plan(home, ports, **chosen)))
 
 
 if __name__ == "__main__":

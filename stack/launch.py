@@ -23,9 +23,15 @@ class Stack:
     """A running stack as a context: up at entry, nothing left at exit."""
 
     def __init__(
-        self, home: Home, tell: Callable[[str], None], *options: str, environment: Mapping[str, str] | None = None
+        self,
+        home: Home,
+        tell: Callable[[str], None],
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        keeper: str = "stack.keeper",
     ) -> None:
         self.home = home
+        self._module = keeper  # what lays out and keeps the services
         self._environment = dict(environment or {})
         self.address = ""
         self._tell = tell
@@ -41,7 +47,7 @@ class Stack:
             signal.signal(number, leave)
         on_path = os.pathsep.join(filter(None, [str(self.home.root), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, **self._environment, MARKER: self.home.id, "PYTHONPATH": on_path}
-        command = [sys.executable, "-m", "stack.keeper", "--state", str(self.home.state), *self._options]
+        command = [sys.executable, "-m", self._module, "--state", str(self.home.state), *self._options]
         with (self.home.logs / "keeper.log").open("ab") as log:
             self._keeper = subprocess.Popen(
                 command, cwd=self.home.root, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

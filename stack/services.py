@@ -74,7 +74,7 @@ class Plan:
     postgres: Postgres
     environment: dict[str, str]
     early: list[Service]
-    warm_up: Service
+    warm_up: Service | None
     airflow: list[Service]
 
     @property

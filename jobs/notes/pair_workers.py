@@ -45,7 +45,6 @@ BLOCKS = "block int, notes binary, lengths binary, num_notes binary"
 RELATED = "note bigint, related_note bigint, score double, rank int, num_users bigint"
 ROW_BATCH_BYTES = 8 << 20
 CLICKS_AT_ONCE = 500_000
-ENCODED_AT_ONCE = 1_000_000  # places
 _TYPES = {"binary": pa.binary(), "bigint": pa.int64(), "int": pa.int32(), "double": pa.float64(), "string": pa.string()}
 _NO_IDS = pa.schema([("note", pa.int64()), ("note_id", pa.string()), ("num_clicks", pa.int64())]).empty_table()
 
@@ -190,7 +189,7 @@ def relating(blocks: int, max_places: int, *, low: float, high: float, top: int)
             return
         block = first.column("block")[0].as_py()
         rows = _unpacked(chain([first], batches), ("notes", "lengths", "num_notes"))
-        some = (encoded(lists, block, blocks, high) for lists in _together(rows, ENCODED_AT_ONCE))
+        some = (encoded(lists, block, blocks, high) for lists in _together(rows, max_places // 16))
         with TemporaryDirectory(dir=os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or None) as scratch:
             notes_D, parts = _parts(some, max_places, Path(scratch))
             for found in related_notes(parts, len(notes_D), low=low, high=high, top=top):

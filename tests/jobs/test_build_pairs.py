@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -18,6 +19,7 @@ from jobs.config import Pairs
 from jobs.lake import Lake, LakeError
 from jobs.notes import build_pairs
 from jobs.notes.build_pairs import clicks_between, main, note_pairs
+from jobs.notes.pair_workers import cutting, packing, relating, spreading
 from jobs.publish_table import publish
 from schemas.tables import EVENTS, EVENTS_QUARANTINE, NOTE_PAIRS
 from tests.jobs.lakes import note, publish_notes, stage_rows
@@ -158,6 +160,36 @@ def _agree(rows: list[tuple[Any, ...]], reference: dict[tuple[str, str], tuple[f
         assert [row[3] for row in ranked] == [1, 2, 3][: len(best)]
         assert all(reference[row[0], row[1]] == (pytest.approx(row[2], abs=1e-9), row[4]) for row in ranked)
     assert {row[0] for row in rows} == {a for a, _ in reference}
+
+
+def _clicks_batch(clicks: list[Click]) -> pa.RecordBatch:
+    """Clicks as Spark sends them; `n7` has the hash 7 << 57, `u7` 7 << 40."""
+    users = pa.array([int(user[1:]) << 40 for user, _, _ in clicks], pa.int64())
+    checks, times = pa.array([0] * len(clicks), pa.int32()), pa.array([at for _, at, _ in clicks], pa.int64())
+    notes = pa.array([int(note_id[1:]) << 57 for _, _, note_id in clicks], pa.int64())
+    names = ["user", "check", "ts", "note", "note_id"]
+    return pa.RecordBatch.from_arrays([users, checks, times, notes, pa.array([c[2] for c in clicks])], names=names)
+
+
+def test_a_block_too_large_for_memory_is_added_up_from_files() -> None:
+    draw = random.Random(3)
+    clicks = [(f"u{draw.randrange(40)}", draw.randrange(99), f"n{draw.randrange(60)}") for _ in range(600)]
+    lists = pa.Table.from_batches(packing(1000)(spreading(1, 1000)(iter([_clicks_batch(clicks)]))))
+    blocks = list(cutting(1, np.zeros(0, np.int64))(iter(lists.to_batches())))
+    results = [
+        sorted(tuple(row.values()) for batch in relating(1, places, low=0.01, high=30.0, top=5)(iter(blocks)) for row in batch.to_pylist())
+        for places in (1_000_000, 64)
+    ]
+    assert len(results[0]) > 250
+    assert results[0] == results[1]
+
+
+def test_a_user_who_clicks_without_end_is_cut_short_before_the_shuffle() -> None:
+    clicks = [("u1", at, f"n{at % 60}") for at in range(20_000)] + [("u2", 1, "n1"), ("u2", 2, "n2")]
+    (spread,) = spreading(1, 10)(iter([_clicks_batch(clicks)]))
+    assert len(spread.column("users")[0].as_py()) == 8 * (11 + 2)
+    (packed,) = packing(10)(iter([spread]))
+    assert (packed.column("num_hot_users")[0].as_py(), packed.column("num_notes")[0].as_py()) == (1, 60)
 
 
 def test_a_collision_of_note_hashes_moves_to_the_next_salt(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,10 @@ def test_what_is_wrong_is_named_with_what_it_may_be(tmp_path: Path, more: str, m
         (GOOD.replace("events:", "evnts:"), "sources.evnts: the sources are events, notes and users"),
         (GOOD.replace("{path: events}", "{format: csv}"), "sources.events.path is missing"),
         (GOOD.replace("{path: events}", "{path: e, format: avro}"), "sources.events.format is 'avro'"),
-        (GOOD.replace("{path: events}", "{path: e, columns: {user: x}}"), "unknown key sources.events.columns.user"),
+        (
+            GOOD.replace("{path: events}", "{path: e, columns: {user: x}}"),
+            "unknown key sources.events.columns.user",
+        ),
         ("just text", "must be a mapping"),
         ("a: [", "is not YAML"),
         ("!!python/object/apply:os.system ['true']", "is not YAML"),
@@ -70,7 +73,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/etc", "../elsewhere", "lake/../../x", "events/../../secret"])
 def test_a_parameter_reaches_nothing_outside_the_lake_and_the_sources(tmp_path: Path, path: str) -> None:
-    with pytest.raises(ConfigError, match="parameter events_from .* lies outside the lake"):
+    with pytest.raises(ConfigError, match=r"parameter events_from .* lies outside the lake"):
         _load(tmp_path, GOOD).inside_allowed_roots(Path(path), "events_from")
 
 

@@ -19,7 +19,14 @@ from schemas.tables import NOTE_EMBEDDINGS
 from tests.jobs.lakes import note, publish_notes, tree
 from tests.jobs.raw import deployment
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"a tent for two stove light dry and camping outdoor".split()]
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *["a", "tent", "for", "two", "stove", "light", "dry", "and", "camping", "outdoor"],
+]
 
 
 def tiny_encoder(folder: Path, seed: int = 1) -> Path:
@@ -29,7 +36,11 @@ def tiny_encoder(folder: Path, seed: int = 1) -> Path:
     BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
     torch.manual_seed(seed)
     sizes = BertConfig(
-        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
     )
     BertModel(sizes).save_pretrained(folder)
     return folder
@@ -63,7 +74,9 @@ def test_the_next_day_computes_only_what_is_new_or_changed(spark: SparkSession, 
     assert second["n0"] != first["n0"]
 
 
-def test_a_day_embedded_whole_is_the_same_bytes_as_one_that_reused_the_day_before(spark: SparkSession, home: Path, tmp_path: Path) -> None:
+def test_a_day_embedded_whole_is_the_same_bytes_as_one_that_reused_the_day_before(
+    spark: SparkSession, home: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     deployment(other, [], {}, extra=f"encoders: {{default: {home / 'encoder'}}}\n")
@@ -73,7 +86,10 @@ def test_a_day_embedded_whole_is_the_same_bytes_as_one_that_reused_the_day_befor
         for day in days:
             publish_notes(lake, day, rows if day == "2026-01-06" else rows[:6])
             _embedded(where, day)
-    data = [tree(load_config(w / "config.yaml").lake / "tables" / NOTE_EMBEDDINGS.folder / "ds=2026-01-06") for w in (home, other)]
+    data = [
+        tree(load_config(w / "config.yaml").lake / "tables" / NOTE_EMBEDDINGS.folder / "ds=2026-01-06")
+        for w in (home, other)
+    ]
     assert list(data[0].values()) == list(data[1].values())
 
 
@@ -94,16 +110,24 @@ def test_a_language_may_have_an_encoder_of_its_own(spark: SparkSession, home: Pa
     text = (home / "config.yaml").read_text().replace("{default: encoder}", "{default: encoder, zh: chinese}")
     (home / "config.yaml").write_text(text)
     lake = load_config(home / "config.yaml").open_lake()
-    publish_notes(lake, "2026-01-05", [note("n1"), note("n2", "两人帐篷", body="轻便防水", category=[], hashtags=[])])
+    publish_notes(
+        lake, "2026-01-05", [note("n1"), note("n2", "两人帐篷", body="轻便防水", category=[], hashtags=[])]
+    )
     _embedded(home, "2026-01-05")
     rows = pq.read_table(lake.files(NOTE_EMBEDDINGS, "2026-01-05")).to_pylist()
     assert {r["note_id"]: r["encoder"].split("@")[0] for r in rows} == {"n1": "encoder", "n2": "chinese"}
 
 
-def test_minilm_says_that_it_cannot_read_chinese(spark: SparkSession, home: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (home / "config.yaml").write_text((home / "config.yaml").read_text().replace("default: encoder", "default: minilm"))
+def test_minilm_says_that_it_cannot_read_chinese(
+    spark: SparkSession, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (home / "config.yaml").write_text(
+        (home / "config.yaml").read_text().replace("default: encoder", "default: minilm")
+    )
     lake = load_config(home / "config.yaml").open_lake()
-    publish_notes(lake, "2026-01-05", [note("n1"), note("n2", "两人帐篷", body="轻便防水", category=[], hashtags=[])])
+    publish_notes(
+        lake, "2026-01-05", [note("n1"), note("n2", "两人帐篷", body="轻便防水", category=[], hashtags=[])]
+    )
     with caplog.at_level(logging.WARNING, "notemill"):
         vectors, counts = _embedded(home, "2026-01-05")
     assert "1 of 2 notes are written in zh, which encoder minilm cannot read" in caplog.text

@@ -61,13 +61,22 @@ def test_padding_is_counted(encoder: BertModel) -> None:
 
 
 def test_the_text_of_a_note_leaves_out_what_is_empty() -> None:
-    assert note_text("Tent", "", ["outdoor", "camping"], ["dry", "露营"]) == "Tent\noutdoor > camping\n#dry #露营"
+    assert (
+        note_text("Tent", "", ["outdoor", "camping"], ["dry", "露营"])
+        == "Tent\noutdoor > camping\n#dry #露营"
+    )
     assert note_text("Tent", "Stays dry.", [], []) == "Tent\nStays dry."
 
 
 @pytest.mark.parametrize(
     ("text", "spoken"),
-    [("A tent for two", "en"), ("适合两个人的帐篷", "zh"), ("iPhone 15 手机壳推荐", "zh"), ("NIKE 鞋 running shoes", "en"), ("123", "en")],
+    [
+        ("A tent for two", "en"),
+        ("适合两个人的帐篷", "zh"),
+        ("iPhone 15 手机壳推荐", "zh"),
+        ("NIKE 鞋 running shoes", "en"),
+        ("123", "en"),
+    ],
 )
 def test_the_language_is_told_by_the_script(text: str, spoken: str) -> None:
     assert language(text) == spoken
