@@ -123,15 +123,13 @@ def differences(ours: Path, theirs: Path) -> dict[str, int]:
 
 def benchmark(args: argparse.Namespace, work: Path) -> None:
     """Data, engines, comparison, memory at two sizes, report."""
-    rows = []
-    for engine in ("spark", "duckdb", "polars"):
-        rows.append({"events": args.events, **measure(engine, _data(work, args.events), work / f"out-{engine}", work)})
-        sys.stdout.write(f"{rows[-1]}\n")
+    rows = [_best(engine, args.events, args.repeat, work) for engine in ("spark", "duckdb", "polars")]
     spark, duck = rows[0]["compute_s"], rows[1]["compute_s"]
+    ours = work / f"out-spark-{args.events}"
     compared = {
-        row["engine"]: differences(work / "out-spark", work / f"out-{row['engine']}") for row in rows[1:] if row["compute_s"]
+        row["engine"]: differences(ours, work / f"out-{row['engine']}-{args.events}") for row in rows[1:] if row["compute_s"]
     }
-    flat = {"events": args.flat_events, **measure("spark", _data(work, args.flat_events), work / "out-flat", work)}
+    flat = _best("spark", args.flat_events, 1, work)
     grown = flat["peak_gib"] / rows[0]["peak_gib"] if flat["compute_s"] else float("inf")
     rows = [{**row, "times_spark": row["compute_s"] and round(row["compute_s"] / spark, 2)} for row in rows]
     same = len(compared) == 2 and not any(d[key] for d in compared.values() for key in ("scores", "notes", "num_users"))
@@ -140,7 +138,7 @@ def benchmark(args: argparse.Namespace, work: Path) -> None:
         "at most DuckDB's time in the compute": bool(spark and duck and spark <= duck),
         f"peak memory within 1.15 of itself from {args.events:,} to {args.flat_events:,} events": grown <= 1.15,
     }
-    command = f"python -m benchmarks.pairs --events {args.events} --flat-events {args.flat_events}"
+    command = f"python -m benchmarks.pairs --events {args.events} --flat-events {args.flat_events} --repeat {args.repeat}"
     write(
         "pairs",
         [*rows, {**flat, "times_spark": None}],
@@ -152,6 +150,18 @@ def benchmark(args: argparse.Namespace, work: Path) -> None:
         memory_growth=round(grown, 3),
         settings={"threads": THREADS, "driver_memory": DRIVER_MEMORY, "blocks": BLOCKS, "notes": NUM_NOTES, "seed": SEED},
     )
+
+
+def _best(engine: str, events: int, repeat: int, work: Path) -> dict[str, Any]:
+    """The run with the least compute time, with the highest memory of them all."""
+    out = work / f"out-{engine}-{events}"
+    runs = []
+    for _ in range(repeat):
+        runs.append({"events": events, **measure(engine, _data(work, events), out, work)})
+        sys.stdout.write(f"{runs[-1]}\n")
+        sys.stdout.flush()
+    best = min(runs, key=lambda run: run["compute_s"] or float("inf"))
+    return {**best, "peak_gib": max(run["peak_gib"] for run in runs)}
 
 
 def _data(work: Path, num_events: int) -> Path:
@@ -167,6 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("pairs", description=__doc__)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--flat-events", type=int, default=40_000_000)
+    parser.add_argument("--repeat", type=int, default=2, help="runs of every engine, of which the fastest counts")
     parser.add_argument("--work", type=Path, help="a scratch folder to keep data and results in; a temporary one otherwise")
     parser.add_argument("--date", help="the day to put on the results; today otherwise")
     parser.add_argument("--engine", choices=("spark", "duckdb", "polars"), help=argparse.SUPPRESS)

@@ -18,7 +18,7 @@ def state(port: int) -> dict[str, Any]:
 
 def answers(port: int) -> bool:
     try:
-        return state(port)["status"] == "ALIVE"
+        return bool(state(port)["status"] == "ALIVE")
     except OSError:
         return False
 
@@ -36,6 +36,6 @@ def running(port: int) -> dict[str, str]:
     return {app["id"]: app["name"] for app in state(port)["activeapps"]}
 
 
-def completed(port: int) -> dict[str, str]:
-    """How applications ended (FINISHED, FAILED, ...), by id."""
-    return {app["id"]: app["state"] for app in state(port)["completedapps"]}
+def completed(port: int) -> list[dict[str, Any]]:
+    """Applications that have ended: `id`, `name`, `state` (FINISHED, FAILED, ...)."""
+    return [{key: app[key] for key in ("id", "name", "state")} for app in state(port)["completedapps"]]

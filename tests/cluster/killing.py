@@ -16,12 +16,12 @@ from stack.home import Home
 from tests.cluster import master
 from tests.cluster.compose import WORKERS, work_folder
 
-JOBS = ("build_pairs", "clean_events")  # jobs whose death in the middle costs most
+JOBS = ("build_pairs", "clean_events")  # jobs with work on every worker
 LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Death:
+class Kill:
     """Which worker died, of which application, with how many tasks unfinished on it."""
 
     worker: str
@@ -34,7 +34,7 @@ class Death:
         return f"{self.worker} and its executor killed in {self.name}, {self.tasks} task unfinished"
 
 
-class Murderer(threading.Thread):
+class WorkerKiller(threading.Thread):
     """Waits for one of `JOBS` to have a task on a worker, and kills that worker."""
 
     def __init__(self, home: Home, master_page: int) -> None:
@@ -42,10 +42,10 @@ class Murderer(threading.Thread):
         self._home = home
         self._page = master_page
         self._over = threading.Event()
-        self.death: Death | None = None
+        self.kill: Kill | None = None
 
     def run(self) -> None:
-        while self.death is None and not self._over.wait(LOOK_SECONDS):
+        while self.kill is None and not self._over.wait(LOOK_SECONDS):
             with suppress(OSError, psutil.Error):
                 self._look()
 
@@ -65,7 +65,7 @@ class Murderer(threading.Thread):
                     return
 
     def _kill(self, worker: str, log: Path, name: str) -> None:
-        """A task may have ended between the look and the kill: then this death proves nothing, and another follows."""
+        """A task may have ended between the look and the kill: then this proves nothing, and another follows."""
         family = [p for p in reaper.marked(self._home.id) if is_of(p, work_folder(self._home, worker))]
         executors = [child for p in family for child in p.children(recursive=True)]
         for process in [*family, *executors]:
@@ -74,7 +74,7 @@ class Murderer(threading.Thread):
         time.sleep(0.2)
         tasks = num_unfinished(log)
         if family and executors and tasks:
-            self.death = Death(worker, log.parent.parent.name, name, tasks, len(family) + len(executors))
+            self.kill = Kill(worker, log.parent.parent.name, name, tasks, len(family) + len(executors))
 
 
 def is_of(process: psutil.Process, folder: Path) -> bool:
