@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.lake import Lake, LakeError, canonical_json, write_atomically
+from jobs.part_files import write_part, write_parts
 from schemas.table import Table
 
 if TYPE_CHECKING:
@@ -95,16 +96,15 @@ def stage_arrow(
     lake: Lake, table: Table, plan: Plan, rows: pa.Table, counts: Mapping[str, int] | None = None
 ) -> None:
     """Stage rows held in memory. Raises `LakeError` with all differences where they are not as declared."""
-    import pyarrow.parquet as pq
-
     _require(table, rows.schema)
-    ordered = rows.cast(table.arrow_schema()).sort_by([(name, "ascending") for name in table.order])
+    schema = table.arrow_schema()
+    ordered = rows.cast(schema).sort_by([(name, "ascending") for name in table.order])
     with lake.locked(table, plan.day):
         data = _fresh_folder(lake, table, plan.day) / "data"
         data.mkdir()
         for number in range(max(1, -(-len(ordered) // ROWS_A_FILE))):
             part = ordered.slice(number * ROWS_A_FILE, ROWS_A_FILE)
-            pq.write_table(part, data / f"part-{number:05d}.parquet", compression="zstd")
+            write_part(data / f"part-{number:05d}.parquet", schema, part.to_batches())
         _seal(data.parent, _record(table, plan, data, counts))
 
 
@@ -129,8 +129,9 @@ def stage_spark(
     placed = rows.select(*table.column_names).repartition(num_files, *(F.col(name) for name in table.order))
     with lake.locked(table, plan.day):
         data = _fresh_folder(lake, table, plan.day) / "data"
-        placed.sortWithinPartitions(*table.order).write.parquet(str(data), compression="zstd")
-        _name_parts(data, table)
+        data.mkdir()
+        write_parts(placed.sortWithinPartitions(*table.order), data, table.arrow_schema())
+        _tidy(data, table)
         _seal(data.parent, _record(table, plan, data, counts() if counts else None))
 
 
@@ -150,17 +151,12 @@ def persisted(rows: DataFrame, plan: Plan) -> Iterator[DataFrame]:
         frame.unpersist()
 
 
-def _name_parts(data: Path, table: Table) -> None:
-    """Give Spark's files names without its random job id, and drop its markers; no rows still make one file."""
-    import pyarrow.parquet as pq
-
-    parts = sorted(data.glob("part-*.parquet"))
-    for number, path in enumerate(parts):
-        path.rename(data / f"part-{number:05d}.parquet")
-    if not parts:
-        pq.write_table(table.arrow_schema().empty_table(), data / "part-00000.parquet", compression="zstd")
-    for path in [*data.glob("_*"), *data.glob(".*")]:
-        path.unlink()
+def _tidy(data: Path, table: Table) -> None:
+    """Remove what a task that was lost left half written; no rows at all still make one file."""
+    for half in data.glob(".*"):
+        half.unlink()
+    if not any(data.iterdir()):
+        write_part(data / "part-00000.parquet", table.arrow_schema(), [])
 
 
 def _require(table: Table, schema: pa.Schema) -> None:

@@ -27,7 +27,7 @@ from tests.jobs.lakes import tree
 ROOT = Path(__file__).resolve().parent.parent.parent
 SUBMIT = str(ROOT / "stack" / "warm" / "bin" / "spark-submit")
 DAY = "2026-01-13"
-KILLS_A_JOB = 4
+KILLS_A_JOB = 3
 STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("notes/clean_notes", (), ("notes",)),
     ("logs/clean_events", (), ("events",)),
@@ -41,7 +41,7 @@ STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("crashes") / "world"
-    make_world(["--notes", "80", "--days", "1", "--end", DAY, "--pictures", "20", "--out", str(folder)])
+    make_world(["--notes", "60", "--days", "1", "--end", DAY, "--pictures", "20", "--out", str(folder)])
     with (folder / "config.yaml").open("a") as config:
         config.write("quantizer: {codes: 16, epochs: 10, min_separated_share: 0.2}\n")
     return folder
@@ -104,10 +104,15 @@ def test_jobs_killed_again_and_again_end_in_the_same_bytes(
     home = copy_of(world, "killed")
     for job, arguments, tables in STEPS:
         assert reference["changes"][job] > KILLS_A_JOB, f"{job} changes next to nothing: the kills would prove nothing"
+        codes = []
         for at in range(KILLS_A_JOB):
             step = at * reference["changes"][job] // KILLS_A_JOB
             killed = subprocess.run(command(home, job, arguments, step), env=environment, capture_output=True, timeout=240)
-            assert killed.returncode == 137, killed.stdout.decode() + killed.stderr.decode()
+            codes.append(killed.returncode)
+        # A job that finds what a killed run has made sure of (a trained generation, IDs in the ledger) has less to do,
+        # and may be done before its turn to die comes.
+        assert set(codes) <= {0, 137}, job
+        assert codes[0] == 137, job
         client = subprocess.Popen(command(home, job, arguments, -1), env=environment, stdout=subprocess.DEVNULL)
         time.sleep(reference["seconds"][job] / 2)  # in the middle of the computation
         client.kill()
