@@ -64,9 +64,9 @@ def test_codes_that_cannot_be_are_an_error(codes: list[list[int]], complaint: st
     ("index", "percent"), [("rqvae_native", 20.4), ("rkmeans_native", 30.5), ("letter_native", 1.2), ("rqvae_zcr", 0.0)]
 )
 def test_published_indexes_have_the_share_of_shared_ids_that_is_known_of_them(index: str, percent: float) -> None:
-    folder = os.environ.get("NOTEMILL_DATA")
+    folder = os.environ.get("NOTEMILL_EVALUATION_DATA")
     if not folder:
-        pytest.skip("NOTEMILL_DATA names no folder of evaluation data")
+        pytest.skip("NOTEMILL_EVALUATION_DATA names no folder of evaluation data")
     ids = json.loads((Path(folder) / "amazon_scientific" / "published_sids" / f"{index}.json").read_text())
     codes = np.array([text_to_codes("".join(tokens)) for tokens in ids.values()])
     assert round(100 * health(codes, 256).shared_share, 1) == percent
