@@ -7,6 +7,7 @@ to the next. So rows are handed to Arrow where they are, on the executors, and w
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,8 @@ ROWS_A_GROUP = 65_536  # of vectors of 384 numbers 100 MB
 
 def write_part(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
     """Write the batches as one file, whole or not at all; the number of rows. Row groups do not depend on the batches."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
+    # Two hosts may write the same part at once (a task taken for lost): each into a file of its own.
+    half = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
     waiting: list[pa.RecordBatch] = []
     num_waiting = num_rows = 0
     with pq.ParquetWriter(half, schema, compression="zstd") as writer:
