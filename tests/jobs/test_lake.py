@@ -18,6 +18,7 @@ from jobs.publish_table import BrokenPromiseError, publish
 from jobs.staging import Plan, run_once
 from schemas.table import Column, Table
 from schemas.tables import NOTES, NOTES_QUARANTINE
+from tests.crashes.killed import is_change
 from tests.jobs.lakes import note, publish_notes, stage_rows, tree
 
 DAY = "2026-01-05"
@@ -156,15 +157,12 @@ def test_two_folders_change_places_in_one_step(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["old"]
 
 
-MUTATIONS = ("rename", "replace", "unlink", "mkdir", "rmdir", "link", "fsync")
-
-
-def _killed_at(step: int, work: Callable[[], object]) -> bool:
-    """Run `work` in a child that kills itself (-9) before its `step`-th change of the file system; whether it died."""
+def _killed_at(step: int, root: Path, work: Callable[[], object]) -> bool:
+    """Run `work` in a child that kills itself (-9) before its `step`-th change under `root`; whether it died."""
     child = os.fork()
     if child == 0:
         try:
-            _arm(step)
+            _arm(step, str(root))
             work()
         except BaseException:
             os._exit(99)
@@ -174,18 +172,16 @@ def _killed_at(step: int, work: Callable[[], object]) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def _arm(step: int) -> None:
-    import ctypes
-
+def _arm(step: int, root: str) -> None:
     left = [step]
 
-    def hook(event: str, _args: object) -> None:
-        if event in {f"os.{name}" for name in MUTATIONS} | {"shutil.rmtree", "ctypes.dlsym"}:
+    def hook(event: str, args: tuple[object, ...]) -> None:
+        is_exchange = event == "ctypes.dlsym" and "renameat2" in args
+        if is_exchange or is_change(event, args, root):
             left[0] -= 1
             if left[0] < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    del ctypes
     sys.addaudithook(hook)
 
 
@@ -202,7 +198,7 @@ def test_a_kill_at_any_step_of_a_publish_leaves_old_or_new_and_a_rerun_ends_in_t
     old_tables = tree(lake.root / "tables")
     step, died = 0, True
     while died:
-        died = _killed_at(step, lambda: publish_notes(lake, DAY, new, salt="new"))
+        died = _killed_at(step, lake.root, lambda: publish_notes(lake, DAY, new, salt="new"))
         seen = {k: v for k, v in tree(lake.root / "tables").items() if k.startswith(NOTES.folder)}
         assert seen in (
             {k: v for k, v in old_tables.items() if k.startswith(NOTES.folder)},
