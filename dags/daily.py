@@ -45,6 +45,12 @@ from dags.steps import DAY_PARAM, RETRIES, asset, publish, run
             type="string",
             description="read the day's events from this folder inside the lake or a source",
         ),
+        "since": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description="the first day of this history: no earlier day is waited for by build_pairs",
+        ),
         "allow_gaps": Param(
             False, type="boolean", description="build pairs although days of the week are not published"
         ),
@@ -55,7 +61,8 @@ from dags.steps import DAY_PARAM, RETRIES, asset, publish, run
 def notemill_daily() -> None:
     clean_notes = run("notes/clean_notes", "--notes-from", "{{ params.notes_from }}")
     clean_events = run("logs/clean_events", "--events-from", "{{ params.events_from }}")
-    build_pairs = run("notes/build_pairs", "--allow-gaps", "{{ params.allow_gaps }}")
+    gaps = ("--since", "{{ params.since or '' }}", "--allow-gaps", "{{ params.allow_gaps }}")
+    build_pairs = run("notes/build_pairs", *gaps)
     embed_notes = run("notes/embed_notes", pool="embedding")
     first_quantizer = run(
         "ids/train_quantizer", "--if-missing", pool="training", outlets=[asset("quantizer")]

@@ -162,6 +162,11 @@ def optional_path(value: str) -> Path | None:
     return Path(value) if value else None
 
 
+def optional_day(value: str) -> str | None:
+    """A day, or None for the empty text that a DAG passes where nobody chose one."""
+    return day_text(value) if value else None
+
+
 def _source(home: Path, name: str, value: Any) -> Source:
     if name not in ("events", "notes", "users"):
         raise ConfigError(f"sources.{name}: the sources are events, notes and users")

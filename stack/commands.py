@@ -125,6 +125,7 @@ def run_backfill(stack: Stack, days: Days, num_active: int, reprocess: str) -> O
     wait_for_earlier_backfill(airflow, stack.check)
     command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", DAILY, "--from-date", str(days.first)]
     command += ["--to-date", str(days.last), "--max-active-runs", str(num_active), "--reprocess-behavior", reprocess]
+    command += ["--dag-run-conf", json.dumps({"since": str(days.first)})]
     log = stack.home.logs / "backfill.log"
     with log.open("wb") as file:
         done = subprocess.run(command, env=command_environment(stack.home, stack.address), stdout=file, stderr=file)

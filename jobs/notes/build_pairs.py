@@ -23,7 +23,7 @@ import numpy.typing as npt
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
-from jobs.config import Config, Pairs, add_run_arguments, yes_or_no
+from jobs.config import Config, Pairs, add_run_arguments, optional_day, yes_or_no
 from jobs.lake import Lake, LakeError, days_before
 from jobs.notes.pair_workers import (
     BLOCKS,
@@ -54,7 +54,7 @@ log = logging.getLogger("notemill")
 
 PLACES_A_TASK = 16_000_000  # the memory bound: a task of the second pass holds about 25 bytes a place, 0.4 GB
 PAIRS_A_TASK = 64_000_000  # bounds the time of a task, and with it what a lost task costs
-CLICKS_A_TASK = 1_000_000  # of the first pass: 0.2 GB while they are sorted
+CLICKS_A_TASK = 2_500_000  # of the first pass: 0.3 GB while they are sorted; a Python task costs a tenth of a second
 # Batches between Spark and Python. The first pass sends clicks, counted; with a limit in bytes (any but this one)
 # Spark measures the whole batch again after every row, which doubles the cost. The second pass sends few large rows.
 BATCH_BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
@@ -201,26 +201,29 @@ def stage(config: Config, lake: Lake, plan: Plan, days: list[str]) -> None:
     log.info("note_pairs ds=%s: %s", plan.day, ", ".join(f"{k[4:]} {v}" for k, v in pairs.counts.items()))
 
 
-def window(config: Config, lake: Lake, day: str, allow_gaps: bool) -> list[str]:
+def window(config: Config, lake: Lake, day: str, since: str | None, allow_gaps: bool) -> list[str]:
     """The days of the window that are published.
 
-    Raises `LakeError` where the source has a day of it that is not, unless gaps are allowed: days that run side by
-    side would otherwise see more or less of their week by chance, and the result would depend on it.
+    Raises `LakeError` where the source has a day of it that is not, from `since` on (or from the first day that is
+    published at all), unless gaps are allowed: days that run side by side would otherwise see more or less of their
+    week by chance, and the result would depend on it.
     """
     days = days_before(day, config.pairs.window_days)
     published = [d for d in days if lake.partition(EVENTS, d)]
-    missing = [d for d in delivered_days(config, days) if d not in published]
+    first = since or next(iter(lake.days(EVENTS)), day)
+    missing = [d for d in delivered_days(config, days) if d >= first and d not in published]
     if missing and not allow_gaps:
         raise LakeError(
-            f"build_pairs ds={day} needs the week {days[0]} to {days[-1]}, but events of {', '.join(missing)} are delivered "
-            "and not published yet: run those days first (a backfill in order does), or trigger with allow_gaps"
+            f"build_pairs ds={day} needs the week {days[0]} to {days[-1]}, but events of {', '.join(missing)} are "
+            "delivered and not published yet: run those days first (a backfill in order does), or trigger with allow_gaps"
         )
     return published
 
 
 def arg_parser() -> argparse.ArgumentParser:
-    """`--config`, `--day` and `--allow-gaps`; the window, bounds and caps are `pairs` in the configuration."""
+    """`--config`, `--day`, `--since` and `--allow-gaps`; the window, bounds and caps are `pairs` in the configuration."""
     parser = add_run_arguments(argparse.ArgumentParser("build_pairs", description=__doc__))
+    parser.add_argument("--since", type=optional_day, help="no day before this one is waited for")
     parser.add_argument("--allow-gaps", type=yes_or_no, default=False, help="true: also where days are missing")
     return parser
 
@@ -228,7 +231,7 @@ def arg_parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     config, lake = args.config, args.config.open_lake()
-    days = window(config, lake, args.day, args.allow_gaps)
+    days = window(config, lake, args.day, args.since, args.allow_gaps)
     reads = published_reads(lake, [(NOTES, args.day), (EVENTS, args.day), *((EVENTS, day) for day in days)])
     plan = Plan("build_pairs", args.day, reads, params={"timezone": config.timezone, **asdict(config.pairs)})
     run_once(lake, plan, (NOTE_PAIRS,), lambda: stage(config, lake, plan, days))

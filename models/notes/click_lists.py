@@ -93,7 +93,7 @@ def first_clicks(clicks: Clicks, at_most: int) -> tuple[Clicks, Ints]:
     return Clicks(user_C[kept_F], check_C[kept_F], ts_C[kept_F], note_C[kept_F]), np.minimum(lengths_U, at_most)
 
 
-def click_lists(some: Iterable[Clicks], max_notes: int, compact_at: int = 2_000_000) -> tuple[Lists, int]:
+def click_lists(some: Iterable[Clicks], max_notes: int, compact_at: int = 5_000_000) -> tuple[Lists, int]:
     """The lists of all users in `some` clicks, and how many were left out for clicking more than `max_notes` notes.
 
     Whenever more than `compact_at` clicks are held, they are cut down to first clicks and at most `max_notes + 1` of

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from demo.__main__ import main as make_world
@@ -98,6 +99,14 @@ def reference(world: Path, environment: dict[str, str]) -> dict[str, Any]:
     return {"tables": tree(home / "lake" / "tables"), "changes": changes, "seconds": seconds}
 
 
+def command_line(process: psutil.Process) -> str:
+    """The command of a process; empty where it is over and not yet reaped."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 def test_jobs_killed_again_and_again_end_in_the_same_bytes(
     world: Path, environment: dict[str, str], reference: dict[str, Any]
 ) -> None:
@@ -132,7 +141,7 @@ def test_a_killed_scheduler_ends_in_the_same_bytes(world: Path, stack: Any, refe
     while not [t for t in airflow.tasks(DAILY, "2000-01-01T00:00:00Z") if t["state"] == "running"]:
         assert time.monotonic() < deadline, "no task ever ran"
         time.sleep(0.2)
-    schedulers = [p for p in reaper.marked(stack.home.id) if "airflow scheduler" in " ".join(p.cmdline())]
+    schedulers = [p for p in reaper.marked(stack.home.id) if "airflow scheduler" in command_line(p)]
     assert schedulers
     for process in schedulers:
         os.kill(process.pid, signal.SIGKILL)
