@@ -6,7 +6,7 @@ REPROCESS ?= failed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run train ui test lint bench test-cluster up down status clean
+.PHONY: help setup env demo run train ui test lint bench test-cluster up down status clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: setup  ## one benchmark: make bench NAME=pairs
 
 test-cluster: setup  ## the DAG on a real topology without containers: PostgreSQL over TCP, a Spark master, two workers
 	@$(VENV)/python -m tests.cluster
+
+env:  ## write .env for the compose file, with secrets made on the spot
+	@$(PYTHON) deploy/env.py
 
 clean: down  ## remove generated state (.notemill) and caches; .venv stays
 	@rm -rf .notemill .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
