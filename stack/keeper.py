@@ -133,14 +133,8 @@ class Keeper:
                 time.sleep(0.05)
             if group is others:
                 spared = {s.process.pid for s in postgres if s.process}
-                reaper.kill_all(lambda spared=spared: outside(spared))  # type: ignore[misc]
+                reaper.kill_all(lambda spared=spared: reaper.descendants(spared))  # type: ignore[misc]
         reaper.kill_all(reaper.descendants)
-
-
-def outside(spared: set[int]) -> list[Any]:
-    """Our descendants without the spared children and what is below them."""
-    found = [c for c in reaper.children() if c.pid not in spared]
-    return [*found, *(below for child in found for below in child.children(recursive=True))]
 
 
 def failed(service: Service, what: str) -> StackError:

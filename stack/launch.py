@@ -38,9 +38,11 @@ class Stack:
         self._options = options
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
         self._keeper: subprocess.Popen[str] | None = None
+        self._earlier: set[int] = set()  # children that this process had before: not ours to end
 
     def __enter__(self) -> Stack:
         make_folders(self.home)
+        self._earlier = {process.pid for process in reaper.children()}
         reaper.adopt_orphans()
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -103,7 +105,7 @@ class Stack:
         self._stop()
 
     def _stop(self) -> None:
-        """Close the pipe, wait for the keeper; then end whatever is still there. A second Ctrl-C does not hinder it."""
+        """Close the pipe, wait for the keeper; then end whatever of ours is still there. A second Ctrl-C does not hinder it."""
         if self._keeper is None:
             return
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -114,7 +116,7 @@ class Stack:
             self._keeper.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._keeper.kill()
-        reaper.kill_all(reaper.descendants)
+        reaper.kill_all(lambda: reaper.descendants(self._earlier))
         self._keeper = None
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 import psutil
@@ -60,8 +60,10 @@ def children() -> list[psutil.Process]:
     return psutil.Process().children()
 
 
-def descendants() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+def descendants(besides: Collection[int] = ()) -> list[psutil.Process]:
+    """Our descendants without the children `besides` (pids) and what is below them."""
+    found = [child for child in children() if child.pid not in besides]
+    return [*found, *(below for child in found for below in child.children(recursive=True))]
 
 
 def is_running(pid: int) -> bool:

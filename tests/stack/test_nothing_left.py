@@ -53,15 +53,21 @@ def popen(command, **options):
         command = [command[0], "-c", sys.argv[2], *command[3:]]
     return real(command, **options)
 launch.subprocess.Popen = popen
+is_short = sys.argv[3:] == ["leave at once"]
+earlier = real(["sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) if is_short else None
 with launch.Stack(home_at(Path(sys.argv[1])), lambda text: print(text, flush=True)) as stack:
     print("ready", flush=True)
-    stack.wait()
+    if not is_short:
+        stack.wait()
+if earlier:
+    print("the earlier child lives" if earlier.poll() is None else "the earlier child was ended", flush=True)
+    earlier.kill()
 """
 
 
-def front(state: Path) -> subprocess.Popen[str]:
+def front(state: Path, *options: str) -> subprocess.Popen[str]:
     """The command line of a small stack, ready, in a process group of its own."""
-    command = [sys.executable, "-c", FRONT, str(state), KEEPER]
+    command = [sys.executable, "-c", FRONT, str(state), KEEPER, *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -90,6 +96,12 @@ def test_however_the_command_line_ends_nothing_is_left(tmp_path: Path, number: s
     process.send_signal(number)
     process.wait(30)
     wait_until(lambda: members(tmp_path) == [])
+
+
+def test_what_ran_before_the_stack_is_left_alone(tmp_path: Path) -> None:
+    output, _ = front(tmp_path, "leave at once").communicate(timeout=30)
+    assert "the earlier child lives" in output
+    assert members(tmp_path) == []
 
 
 def test_a_killed_keeper_is_said_and_leaves_nothing(tmp_path: Path) -> None:
