@@ -12,6 +12,7 @@ from stack.home import ROOT, base_folder, home_at
 from stack.java import java_home
 
 BIN = Path(sys.executable).parent
+WORKERS = "2"  # each has a JVM of its own: more would want memory, not give speed
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
     checks = {
         "ruff": [str(BIN / "ruff"), "check", "."],
         "mypy": [str(BIN / "mypy")],
-        "pytest": [sys.executable, "-m", "pytest", *arguments],
+        "pytest": [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist", "loadfile", *arguments],
     }
     lines = []
     for name, command in checks.items():
