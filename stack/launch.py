@@ -105,7 +105,7 @@ class Stack:
         self._stop()
 
     def _stop(self) -> None:
-        """Close the pipe, wait for the keeper; then end whatever of ours is still there. A second Ctrl-C does not hinder it."""
+        """Close the pipe, wait for the keeper, end whatever of ours is still there. A second Ctrl-C does not hinder it."""
         if self._keeper is None:
             return
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
