@@ -70,6 +70,31 @@ class Quantizer:
 
 
 @dataclass(frozen=True)
+class Tags:
+    """Fine-grained tags: who teaches, what it may cost, how the handbook is mined and when the student is trusted."""
+
+    teacher: str = ""  # a folder, a Hugging Face id, or the address of an OpenAI-compatible server; empty: nobody
+    teacher_model: str = ""  # what a server calls the model
+    use_handbook: bool = True
+    max_calls: int = 20_000  # a run; what is left then is skipped, and asked by the next run
+    max_cost: float = 10.0  # a run, in the prices' currency
+    price_in: float = 0.0  # of a million tokens
+    price_out: float = 0.0
+    concurrency: int = 8  # calls to a server at once
+    timeout_s: float = 120.0
+    max_new_tokens: int = 512
+    handbook_days: int = 7
+    min_support: int = 20  # engaged clicks below which a category's page inherits
+    merge_similarity: float = 0.92
+    review_similarity: float = 0.85
+    min_notes: int = 2  # notes below which a tag is rare
+    blocklist: str = ""  # a text file, one tag a line
+    min_confidence: float = 0.6  # a student's answer below it goes to the teacher
+    min_agreement: float = 0.9  # student's F1 over the teacher's that promotion asks for
+    seed: int = 17
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole file."""
 
@@ -82,6 +107,7 @@ class Config:
     ingest: Ingest = Ingest()
     pairs: Pairs = Pairs()
     quantizer: Quantizer = Quantizer()
+    tags: Tags = Tags()
 
     def source(self, name: str) -> Source:
         """The source of a raw table. Raises `ConfigError` where the file names none."""
@@ -140,6 +166,7 @@ def load_config(file: str | Path) -> Config:
         ingest=_section(Ingest, raw, "ingest"),
         pairs=_section(Pairs, raw, "pairs"),
         quantizer=_section(Quantizer, raw, "quantizer"),
+        tags=_section(Tags, raw, "tags"),
     )
 
 
@@ -187,9 +214,10 @@ def _section(kind: Any, raw: Mapping[str, Any], name: str) -> Any:
     _reject_unknown(values, set(defaults), f"{name}.")
     for key, value in values.items():
         wanted = type(defaults[key])
-        if isinstance(value, bool) or not isinstance(value, (int, wanted)):
+        fits = (int, float) if wanted is float else (wanted,)
+        if not isinstance(value, fits) or isinstance(value, bool) != (wanted is bool):
             raise ConfigError(f"{name}.{key} is {value!r}: it must be of type {wanted.__name__}")
-        if not value >= 0:  # NaN too
+        if wanted in (int, float) and not value >= 0:  # NaN too
             raise ConfigError(f"{name}.{key} is {value!r}: it must not be negative")
     return kind(**{key: type(defaults[key])(value) for key, value in values.items()})
 

@@ -1,4 +1,4 @@
-"""Every table of notemill, in the order the data flows: the data model on one screen."""
+"""Every table of notemill, in the order the data flows: the data model. Those of tags stand in `tag_tables.py`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from schemas.expectations import (
     rows_against_last,
 )
 from schemas.table import Column, Metric, Table
+from schemas.tag_tables import TAG_TABLES
 
 EVENT_KINDS = ("impression", "click", "like", "collect", "comment", "share")
 
@@ -286,6 +287,7 @@ PUBLISHED = (
     NOTE_PAIRS,
     NOTE_EMBEDDINGS,
     SEMANTIC_IDS,
+    *TAG_TABLES,
 )
 BY_NAME = {table.name: table for table in INPUTS + PUBLISHED}
 

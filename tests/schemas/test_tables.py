@@ -27,7 +27,10 @@ def test_every_metric_is_a_query_that_runs_on_the_declared_columns(declared: Tab
     connection = duckdb.connect()
     for name in ("this", "previous"):
         connection.register(name, declared.arrow_schema().empty_table())
-    connection.execute("create view counts as select 0 as num_source, 0 as num_cleaned, 0 as num_quarantined")
+    connection.execute(
+        "create view counts as select 0 as num_source, 0 as num_cleaned, 0 as num_quarantined, "
+        "0 as num_engaged_clicks, 0 as num_explained_clicks"
+    )
     for metric in declared.metrics:
         for name in metric.reads:
             connection.register(name, table(name).arrow_schema().empty_table())
