@@ -54,6 +54,9 @@ class LocalModel:
                 continue
             row = _row(loaded, question, self.max_new_tokens)
             if isinstance(row, str):
+                if purse is not None:
+                    purse.fill(1, 0)
+                    purse.give_back(estimated_tokens_in(question.prompt), self.max_new_tokens)
                 tell(at, Reply("failed", "", row))
                 continue
             rows.append((at, row))

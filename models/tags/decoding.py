@@ -204,7 +204,7 @@ def decode(
             try:
                 ended = batch.read([(at, rows[at]) for at in chosen]) if chosen else batch.step()
             except MODEL_ERRORS:
-                alone += [*chosen, *(l.at for l in batch.live if not l.is_over and l.at not in chosen)]
+                alone += [*chosen, *(x.at for x in batch.live if not x.is_over and x.at not in chosen)]
                 batch = Batch(model, special)
                 ended = []
             else:
