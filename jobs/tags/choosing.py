@@ -22,7 +22,6 @@ class Choice(NamedTuple):
     """What will be asked. The figures are of it alone, calls and tokens on the high side."""
 
     condition: Column
-    num_wanted: int
     num_calls: int
     tokens_in: int
     tokens_out: int
@@ -65,4 +64,4 @@ def within_budget(wanted: DataFrame, purse: Purse, max_new_tokens: int) -> Choic
     tokens_in, tokens_out = sum(row["tokens_in"] for row in rows[:num_calls]), num_calls * max_new_tokens
     condition = up_to(NEWEST_FIRST, rows[num_calls - 1] if num_calls else None)
     cost = purse.price(tokens_in, tokens_out)
-    return Choice(condition, wanted.count(), num_calls, tokens_in, tokens_out, cost)
+    return Choice(condition, num_calls, tokens_in, tokens_out, cost)

@@ -79,11 +79,11 @@ def judged(todo: DataFrame, choice: Choice, otherwise: str = NO_BUDGET) -> DataF
     return todo.withColumn("verdict", verdict)
 
 
-def with_answers(todo: DataFrame, choice: Choice, asking: Asking, num_tasks: int) -> DataFrame:
+def with_answers(todo: DataFrame, asking: Asking, num_tasks: int, num_todo: int) -> DataFrame:
     """The rows of judged notes, those that call the teacher laid out over `num_tasks` tasks, the same on every run."""
     is_call = ~F.col("is_filed") & (F.col("verdict") == "")
     calls = todo.where(is_call).repartition(num_tasks, "note_id").sortWithinPartitions("note_id")
-    num_ready = -(-max(choice.num_wanted, 1) // READY_ROWS_A_TASK) + 1
+    num_ready = -(-max(num_todo, 1) // READY_ROWS_A_TASK)
     ready = todo.where(~is_call).repartition(num_ready, "note_id").sortWithinPartitions("note_id")
     rows = asked_rows(asking)
     return ready.mapInArrow(rows, ROWS_DDL).unionByName(calls.mapInArrow(rows, ROWS_DDL))
@@ -113,7 +113,7 @@ def stage(lake: Lake, run: Run) -> None:
         known = unchanged(spark, lake, run.plan.day)
         kept = known.join(found.select("same"), on="same", how="left_semi").select(*TEACHER_TAGS.column_names)
         todo = found.join(known.select("same"), on="same", how="left_anti")
-        num_notes = found.count()
+        num_notes = lake.manifest(NOTES, run.plan.day)["rows"]
         with fresh_rows(todo, run, num_notes) as (fresh, counts):
             rows = kept.unionByName(fresh.select(*TEACHER_TAGS.column_names))
             stage_spark(lake, TEACHER_TAGS, run.plan, rows, lambda: counts, num_notes)
@@ -126,12 +126,13 @@ def fresh_rows(todo: DataFrame, run: Run, num_notes: int) -> Iterator[tuple[Data
     looked = todo.select(*columns).mapInArrow(looked_up(run.asking), LOOKED_UP_DDL)
     with persisted(looked, run.plan) as looked, teacher_errors(run.plan.day):
         wanted = looked.where(~F.col("is_filed") & F.col("is_sampled"))
+        num_todo = looked.count()
         choice = within_budget(wanted, run.purse, run.tags.max_new_tokens)
-        log_estimate(run, num_notes, looked.count(), choice)
+        log_estimate(run, num_notes, num_todo, choice)
         asking = with_shares(run.asking, run.purse, choice)
         num_tasks = 1 if is_on_server(run.tags) else max(1, -(-choice.num_calls // ROWS_A_TASK))
         verdicts = judged(looked, choice, NO_BUDGET if run.asking.teacher else NO_TEACHER)
-        with persisted(with_answers(verdicts, choice, asking, num_tasks), run.plan) as fresh:
+        with persisted(with_answers(verdicts, asking, num_tasks, num_todo), run.plan) as fresh:
             counts = {"num_notes": num_notes, **counts_of(fresh, is_asking=run.asking.teacher is not None)}
             log.info("extract_tags ds=%s: %s", run.plan.day, ", ".join(f"{k} {v}" for k, v in counts.items()))
             yield fresh, counts
@@ -150,12 +151,11 @@ def log_estimate(run: Run, num_notes: int, num_new: int, choice: Choice) -> None
         log.warning("extract_tags ds=%s: %d notes are skipped, %s", run.plan.day, num_new, NO_TEACHER)
         return
     log.info(
-        "extract_tags ds=%s: %d of %d notes are new or changed, %d of them not answered yet; asking %s for %d "
-        "(at most %d calls with repeated ones): up to %d tokens in, %d out, cost %.4f of %.4f",
+        "extract_tags ds=%s: %d of %d notes are new or changed; asking %s about %d of them, those answered before not "
+        "counted (at most %d calls with repeated ones): up to %d tokens in, %d out, cost %.4f of %.4f",
         run.plan.day,
         num_new,
         num_notes,
-        choice.num_wanted,
         run.asking.identity,
         choice.num_calls,
         run.tags.max_calls,

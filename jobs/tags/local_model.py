@@ -41,7 +41,7 @@ class LocalModel:
         self, questions: Sequence[Question], tell: Callable[[int, Reply], None], purse: Purse | None = None
     ) -> None:
         """As `Teacher.ask`; a local model is never gone. The purse counts estimates: prompts are not read twice."""
-        from models.tags.decoding import Row
+        from models.tags.decoding_batch import Row
 
         loaded = _loaded(self.folder)
         rows: list[tuple[int, Row]] = []
@@ -93,7 +93,7 @@ def _loaded(folder: Path) -> _Loaded:
     from transformers import AutoConfig
     from transformers.utils import logging
 
-    from models.tags.decoding import Special
+    from models.tags.decoding_batch import Special
 
     logging.disable_progress_bar()
     torch.set_num_threads(1)  # Spark runs one worker a core; and other bits would come out
@@ -145,7 +145,7 @@ def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
 
 def _row(loaded: _Loaded, question: Question, max_new_tokens: int) -> Any:
     """The question as the model reads it, or why it cannot."""
-    from models.tags.decoding import Row
+    from models.tags.decoding_batch import Row
 
     try:
         words, pictures = loaded.reader.read(question)
