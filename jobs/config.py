@@ -76,6 +76,7 @@ class Tags:
     teacher: str = ""  # a folder, a Hugging Face id, or the address of an OpenAI-compatible server; empty: nobody
     teacher_model: str = ""  # what a server calls the model
     use_handbook: bool = True
+    use_pictures: bool = True  # false for a teacher that reads text only
     max_calls: int = 20_000  # a run; what is left then is skipped, and asked by the next run
     max_cost: float = 10.0  # a run, in the prices' currency
     price_in: float = 0.0  # of a million tokens

@@ -137,7 +137,11 @@ TEACHER_TAGS = Table(
         NOTE_ID,
         CONTENT_HASH,
         STATUS,
-        Column("problem", "string", "why there are no tags, for a person; empty where there are"),
+        Column(
+            "problem",
+            "string",
+            "for a person: why there are no tags, or why it was shown without its picture; empty where nothing is wrong",
+        ),
         DIMENSIONS,
         Column(
             "tags", "array<string>", "the values as the teacher wrote them, grounded and unlike each other"
@@ -151,6 +155,13 @@ TEACHER_TAGS = Table(
         ),
         Column("num_repeated", "int", "tags left out because they repeat another", between=(0, None)),
         Column("num_pictures", "int", "pictures that the teacher saw", between=(0, None)),
+        Column(
+            "picture",
+            "string",
+            "SHA-256 of the picture's file; null where there is none to open",
+            nullable=True,
+            matches="^[0-9a-f]{64}$",
+        ),
         Column("reply", "string", "the reply as it came; null where there is none", nullable=True),
         Column(
             "answer",
