@@ -1,24 +1,41 @@
-"""The handbook as it was on a day: the pages of the last version on or before it."""
+"""The handbook as its readers want it: the pages of the last one that was published."""
 
 from __future__ import annotations
 
 import pyarrow.parquet as pq
 
 from jobs.lake import Lake
-from jobs.staging import published_reads
 from models.tags.handbook import Dimension, Page
 from schemas.tag_tables import INTEREST_HANDBOOK
 
 
 def current_pages(lake: Lake, day: str) -> tuple[dict[str, Page], dict[str, str]]:
-    """The pages by category path, and the partition they were read from for a plan's `reads`; both empty without any."""
-    known = [d for d in lake.days(INTEREST_HANDBOOK) if d <= day]
-    if not known:
-        return {}, {}
-    rows = pq.read_table(lake.files(INTEREST_HANDBOOK, known[-1])).to_pylist()
-    by_category: dict[str, list[Dimension]] = {}
-    for row in sorted(rows, key=lambda r: (r["category"], r["position"], r["dimension"])):
+    """By category the pages of the last handbook published on or before the day, and the plan's entry that names it.
+
+    Both are empty where there is none. Who reads a page asks `models.tags.handbook.page_for`.
+    """
+    days = [d for d in lake.days(INTEREST_HANDBOOK) if d <= day]
+    return pages_of(lake, days[-1]) if days else ({}, {})
+
+
+def last_pages(lake: Lake, day: str) -> tuple[dict[str, Page], dict[str, str]]:
+    """The same of the last handbook before the day: what a new one is compared with."""
+    before = lake.last_before(INTEREST_HANDBOOK, day)
+    return pages_of(lake, before) if before else ({}, {})
+
+
+def pages_of(lake: Lake, day: str) -> tuple[dict[str, Page], dict[str, str]]:
+    """The pages of one day's handbook, and the plan's entry. Raises `LakeError` where it is not published."""
+    partition = lake.manifest(INTEREST_HANDBOOK, day)["partition"]
+    columns = ["category", "position", "dimension", "definition", "example_values"]
+    rows = [
+        row
+        for file in lake.files(INTEREST_HANDBOOK, day)
+        for row in pq.ParquetFile(file).read(columns).to_pylist()
+    ]
+    found: dict[str, list[Dimension]] = {}
+    for row in sorted(rows, key=lambda r: (r["category"], r["position"])):
         dimension = Dimension(row["dimension"], row["definition"], tuple(row["example_values"]))
-        by_category.setdefault(row["category"], []).append(dimension)
-    pages = {category: Page(category, tuple(found)) for category, found in by_category.items()}
-    return pages, published_reads(lake, [(INTEREST_HANDBOOK, known[-1])])
+        found.setdefault(row["category"], []).append(dimension)
+    pages = {category: Page(category, tuple(dimensions)) for category, dimensions in found.items()}
+    return pages, {f"{INTEREST_HANDBOOK.name}/ds={day}": partition}
