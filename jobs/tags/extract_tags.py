@@ -34,7 +34,7 @@ from jobs.tags.note_questions import (
     prepared,
 )
 from jobs.tags.pages import current_pages
-from jobs.tags.teachers import NO_TEACHER, find_teacher, is_on_server
+from jobs.tags.teachers import NO_HANDBOOK, NO_TEACHER, find_teacher, is_on_server
 from models.tags.prompt import prompt_version
 from schemas.tables import NOTES
 from schemas.tag_tables import STATUSES, TEACHER_TAGS
@@ -97,6 +97,7 @@ class Run:
     tags: Tags
     asking: Asking
     sample: int
+    why_nobody: str  # why nobody is asked at all; empty where somebody is
 
     @property
     def purse(self) -> Purse:
@@ -131,7 +132,7 @@ def fresh_rows(todo: DataFrame, run: Run, num_notes: int) -> Iterator[tuple[Data
         log_estimate(run, num_notes, num_todo, choice)
         asking = with_shares(run.asking, run.purse, choice)
         num_tasks = 1 if is_on_server(run.tags) else max(1, -(-choice.num_calls // ROWS_A_TASK))
-        verdicts = judged(looked, choice, NO_BUDGET if run.asking.teacher else NO_TEACHER)
+        verdicts = judged(looked, choice, run.why_nobody or NO_BUDGET)
         with persisted(with_answers(verdicts, asking, num_tasks, num_todo), run.plan) as fresh:
             counts = {"num_notes": num_notes, **counts_of(fresh, is_asking=run.asking.teacher is not None)}
             log.info("extract_tags ds=%s: %s", run.plan.day, ", ".join(f"{k} {v}" for k, v in counts.items()))
@@ -148,7 +149,7 @@ def with_shares(asking: Asking, purse: Purse, choice: Choice) -> Asking:
 def log_estimate(run: Run, num_notes: int, num_new: int, choice: Choice) -> None:
     """Say what will be asked and what it costs at most, before it is."""
     if run.asking.teacher is None:
-        log.warning("extract_tags ds=%s: %d notes are skipped, %s", run.plan.day, num_new, NO_TEACHER)
+        log.warning("extract_tags ds=%s: %d notes are skipped: %s", run.plan.day, num_new, run.why_nobody)
         return
     log.info(
         "extract_tags ds=%s: %d of %d notes are new or changed; asking %s about %d of them, those answered before not "
@@ -209,6 +210,9 @@ def planned(config: Config, lake: Lake, day: str, sample: int) -> Run:
     tags = config.tags
     teacher = find_teacher(tags, config.home)
     pages, reads = current_pages(lake, day) if tags.use_handbook else ({}, {})
+    why_nobody = "" if teacher else NO_TEACHER
+    if teacher and tags.use_handbook and not pages:
+        teacher, why_nobody = None, NO_HANDBOOK
     roots = tuple(str(root) for root in config.image_roots) if tags.use_pictures else ()
     asking = Asking(
         teacher,
@@ -227,7 +231,7 @@ def planned(config: Config, lake: Lake, day: str, sample: int) -> Run:
     }
     artifacts = {"teacher": teacher.identity} if teacher else {}
     reads = {**published_reads(lake, [(NOTES, day)]), **reads}
-    return Run(Plan("extract_tags", day, reads, artifacts=artifacts, params=params), tags, asking, sample)
+    return Run(Plan("extract_tags", day, reads, artifacts=artifacts, params=params), tags, asking, sample, why_nobody)
 
 
 def arg_parser() -> argparse.ArgumentParser:

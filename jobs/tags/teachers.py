@@ -19,6 +19,11 @@ NO_TEACHER = (
     "the address of an OpenAI-compatible server (with tags.teacher_model)"
 )
 
+NO_HANDBOOK = (
+    "no handbook is published on or before the day, and without one every note would be asked twice: run build_handbook "
+    "(notemill_training), or set tags.use_handbook to false"
+)
+
 
 def find_teacher(tags: Tags, home: Path) -> Teacher | None:
     """The teacher that `tags.teacher` names, or None where it is empty. No weights are loaded and no server is called.
