@@ -78,7 +78,8 @@ def _bare(text: str) -> str:
 
 def spelling_key(surface: str) -> str:
     """What all spellings of one tag have in common."""
-    text = _ENDINGS.sub("", _APOSTROPHE_S.sub("", surface.replace("&", " and ")))
+    text = _APOSTROPHE_S.sub("", surface.replace("&", " and "))
+    text = _ENDINGS.sub("", _ENDINGS.sub("", text))  # 红色款 has two
     text = _WORD.sub(lambda match: _singular(_american(match.group())), text)
     return _RUN.sub(_kept_marks, text) or surface
 

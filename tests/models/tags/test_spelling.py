@@ -57,7 +57,7 @@ def test_what_is_written_down_stays_as_it_is() -> None:
         ("jewellery", "jewelry"),
         ("salt & pepper", "salt and pepper"),
         ("复古", "复古风", "复古风格"),
-        ("红", "红色"),
+        ("红", "红色", "红色款"),
     ],
 )
 def test_spellings_of_one_tag_have_one_key(spellings: tuple[str, ...]) -> None:
