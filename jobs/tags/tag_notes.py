@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,8 +92,9 @@ def chosen(student: DataFrame, teacher: DataFrame, min_confidence: float) -> Dat
     return student.join(second, on=KEY, how="left_anti").unionByName(second)
 
 
-def tagged(spark: SparkSession, lake: Lake, plan: Plan, asking: Asking | None) -> DataFrame:
-    """The rows of `note_tags`; the student is asked about what was not settled on the last day."""
+def tagged(spark: SparkSession, lake: Lake, plan: Plan, asking: Asking | None, held: ExitStack) -> DataFrame:
+    """The rows of `note_tags`; the student is asked about what was not settled on the last day, once: its answers are
+    kept until `held` ends."""
     words = Words(tuple(lake.files(TAG_VOCABULARY, plan.day)), lake.manifest(TAG_VOCABULARY, plan.day)["partition"])
     said = said_by_teacher(spark.read.parquet(*lake.files(TEACHER_TAGS, plan.day)))
     teacher = with_canonical_tags(said, words)
@@ -106,7 +108,7 @@ def tagged(spark: SparkSession, lake: Lake, plan: Plan, asking: Asking | None) -
     num_todo = todo.count()
     log.info("tag_notes ds=%s: the student is asked about %d notes", plan.day, num_todo)
     asked = said_by_student(todo.repartition(-(-max(num_todo, 1) // NOTES_A_TASK) + 1, "note_id"), asking)
-    student = kept.unionByName(with_canonical_tags(asked, words))
+    student = held.enter_context(persisted(kept.unionByName(with_canonical_tags(asked, words)), plan))
     return chosen(student, teacher, asking.min_confidence).unionByName(again)
 
 
@@ -136,7 +138,8 @@ def _handbook_of(reads: Mapping[str, str]) -> list[str]:
 def stage(lake: Lake, plan: Plan, asking: Asking | None) -> None:
     """Tag the notes of the day and stage them with their postings."""
     spark = spark_session("tag_notes")
-    with persisted(tagged(spark, lake, plan, asking), plan) as rows:
+    with ExitStack() as held:
+        rows = held.enter_context(persisted(tagged(spark, lake, plan, asking, held), plan))
         counts = _counts(rows)
         log.info("tag_notes ds=%s: %s", plan.day, ", ".join(f"{v} {k[4:]}" for k, v in counts.items()))
         stage_spark(lake, NOTE_TAGS, plan, rows, lambda: counts, counts["num_notes"])

@@ -65,6 +65,6 @@ def span_confidence(ends: Sequence[int], logprobs: Sequence[float], start: int, 
     `ends` are where the tokens' texts end, in order. 0 where no token lies there: a model that does not say how sure
     it was is not believed.
     """
-    begins = [0, *ends[:-1]]
-    inside = [p for b, e, p in zip(begins, ends, logprobs, strict=True) if b < end and e > start]
+    begins = [0, *ends]
+    inside = [p for b, e, p in zip(begins, ends, logprobs, strict=False) if b < end and e > start]
     return math.exp(min(sum(inside) / len(inside), 0.0)) if inside else 0.0
