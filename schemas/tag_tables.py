@@ -235,9 +235,15 @@ TAG_VOCABULARY = Table(
             "near to call, stands for itself until a person says; rare: seen too seldom to be a tag; blocked",
             one_of=("canonical", "variant", "merged", "review", "rare", "blocked"),
         ),
-        Column("num_notes", "bigint", "notes that were ever given it", between=(1, None)),
-        Column("nearest", "string", "the canonical tag most like it by embedding", nullable=True),
-        Column("similarity", "double", "cosine to that", nullable=True, between=(-1.01, 1.01)),
+        Column("num_notes", "bigint", "most notes that had it on any one day", between=(1, None)),
+        Column("nearest", "string", "the canonical tag most like it when it was looked at", nullable=True),
+        Column(
+            "similarity",
+            "double",
+            "cosine to that; where no encoder reads the text, the share of characters in common",
+            nullable=True,
+            between=(-1.01, 1.01),
+        ),
         Column("since", "date", "the day it was first seen"),
     ),
     key=("dimension", "surface"),
@@ -245,9 +251,9 @@ TAG_VOCABULARY = Table(
     metrics=(
         Metric(
             "dangling_tags",
-            "rows whose tag is no canonical tag of their dimension",
+            "variants and near-synonyms whose tag is no tag of their dimension",
             "select count(*) from this where status in ('variant', 'merged') and (dimension, tag) not in "
-            "(select (dimension, tag) from this where status = 'canonical')",
+            "(select (dimension, tag) from this where status in ('canonical', 'review'))",
             at_most=0,
         ),
         Metric(
