@@ -142,19 +142,19 @@ def _examples(interest: int, slot: str, rng: np.random.Generator) -> tuple[str, 
     return tuple(values[i][language if rng.random() < 0.9 else 1 - language] for i in shown)
 
 
-def reply_text(facts: Sequence[Fact], names: Mapping[str, str] | None, task: Task, note: NoteText) -> str:
-    """The reply to a prompt: only what the page asks for, in its order; without a page all there is, in ours."""
+def reply_text(facts: Sequence[Fact], names: Mapping[str, str] | None, task: Task) -> str:
+    """The reply to a prompt: only what the page asks for, by its names; without a page all there is, by ours.
+
+    The order is always that of the facts: a small network learns one order sooner than as many as there are pages.
+    """
     chosen = names if names is not None else {slot: slot for slot in ALL_SLOTS}
-    by_slot = {fact.slot: fact for fact in facts}
-    told = [(name, by_slot[slot]) for slot, name in chosen.items() if slot in by_slot]
+    told = [(chosen[fact.slot], fact) for fact in facts if fact.slot in chosen]
     values = [{"dimension": n, "value": f.value, "evidence": f.evidence} for n, f in told]
     if task == "tags":
         return _json({"values": values})
-    text = folded(note.evidence_text())
-    quotes = [fact.value for fact in facts if fact.evidence != PICTURE]
     return _json(
         {
-            "text": sorted(quotes, key=lambda quote: text.find(folded(quote))),
+            "text": [fact.value for fact in facts if fact.evidence != PICTURE],
             "picture": ", ".join(fact.value for fact in facts if fact.evidence == PICTURE),
             "dimensions": [name for name, _ in told],
             "values": values,

@@ -80,5 +80,5 @@ def _lesson(school: School, note: int, rng: np.random.Generator) -> Lesson:
     has_page = rng.random() < PAGE_SHARE
     prompt = prompt_for(school.texts[note], page if has_page else None, task, has_picture=has_picture)
     facts = school.facts(note, has_picture=has_picture)
-    reply = reply_text(facts, names if has_page else None, task, school.texts[note])
+    reply = reply_text(facts, names if has_page else None, task)
     return Lesson(prompt, reply, note if has_picture else -1)

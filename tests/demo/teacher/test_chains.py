@@ -36,20 +36,20 @@ def test_facts_are_what_the_truth_says_and_the_note_shows() -> None:
 
 def test_a_chain_follows_the_page_and_leaves_out_what_it_does_not_ask_for() -> None:
     names = {"colour": "shade", "price": "price", "material": "fabric"}
-    assert json.loads(reply_text(FACTS, names, "chain", NOTE)) == {
-        "text": ["night lamp", "small flats", "walnut"],  # in the order of the text
+    assert json.loads(reply_text(FACTS, names, "chain")) == {
+        "text": ["night lamp", "walnut", "small flats"],
         "picture": "red",
-        "dimensions": ["shade", "fabric"],  # in the order of the page; the note states no price
+        "dimensions": ["fabric", "shade"],  # the page asks for no product and no scene, the note states no price
         "values": [
-            {"dimension": "shade", "value": "red", "evidence": "picture"},
             {"dimension": "fabric", "value": "walnut", "evidence": "walnut"},
+            {"dimension": "shade", "value": "red", "evidence": "picture"},
         ],
-        "tags": ["shade: red", "fabric: walnut"],
+        "tags": ["fabric: walnut", "shade: red"],
     }
 
 
 def test_a_reply_of_tags_alone_has_the_values_alone() -> None:
-    assert json.loads(reply_text(FACTS[:1], None, "tags", NOTE)) == {
+    assert json.loads(reply_text(FACTS[:1], None, "tags")) == {
         "values": [{"dimension": "product", "value": "night lamp", "evidence": "night lamp"}]
     }
 

@@ -50,7 +50,7 @@ def _messages(asked: Asked) -> list[dict[str, object]]:
 
 
 def test_a_folder_without_a_model_is_not_served(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has no config.json"), serving(tmp_path):
+    with pytest.raises(ValueError, match=r"has no config\.json"), serving(tmp_path):
         pass
 
 
