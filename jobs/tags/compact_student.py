@@ -14,9 +14,26 @@ from typing import Any
 import torch
 
 from jobs.tags.student_model import StudentModel
+from models.tags.prompt import ANSWER_HEAD, NOTE_HEAD, RULES, STEPS
 
 SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
 IMAGE = "<image>"
+# A blank and a Chinese character are never part of a larger token: so a span has the same tokens in the note, as evidence
+# and as a tag, and copying it can be learned from few notes.
+ALONE = r"[ \u3400-\u4dbf\u4e00-\u9fff]"
+# What stands in every prompt or between the words of every reply is one token: that makes answers three times as fast.
+WHOLE = (
+    RULES,
+    *STEPS.values(),
+    NOTE_HEAD,
+    ANSWER_HEAD,
+    '{"values": [{"dimension": "',
+    '"}, {"dimension": "',
+    '", "value": "',
+    '", "evidence": "',
+    '", "evidence": "picture"}, {"dimension": "',
+    '"}]}',
+)
 TEMPLATE = (
     "{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}<image>\n{% else %}{{ c.text }}\n"
     "{% endif %}{% endfor %}{% endfor %}"
@@ -27,7 +44,7 @@ TEMPLATE = (
 class Sizes:
     """The network. Two layers are the least that can copy a span from a note (an induction head takes two)."""
 
-    vocabulary: int = 3000
+    vocabulary: int = 6000
     hidden: int = 128
     layers: int = 2
     heads: int = 4
@@ -38,7 +55,9 @@ class Sizes:
     max_tokens: int = 4096
 
 
-def compact_student(texts: Iterable[str], seed: int, sizes: Sizes, teacher: str | None = None) -> StudentModel:
+def compact_student(
+    texts: Iterable[str], seed: int, sizes: Sizes, teacher: str | None = None
+) -> StudentModel:
     """A new student with random weights; the same texts, seed and sizes make the same one."""
     from transformers import LlavaForConditionalGeneration, LlavaProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -64,11 +83,16 @@ def compact_student(texts: Iterable[str], seed: int, sizes: Sizes, teacher: str 
 
 def _new_tokenizer(texts: Iterable[str], sizes: Sizes) -> Any:
     """Byte-level BPE, so that no text is unknown."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(ALONE), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=sizes.vocabulary,
@@ -77,6 +101,7 @@ def _new_tokenizer(texts: Iterable[str], sizes: Sizes) -> Any:
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
+    bpe.add_tokens(list(WHOLE))
     return PreTrainedTokenizerFast(tokenizer_object=bpe, padding_side="left", **SPECIAL)
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from jobs.lake import Lake, day_text
 from models.tags.handbook import Dimension, Page
-from schemas.tables import INTEREST_HANDBOOK
+from schemas.tag_tables import INTEREST_HANDBOOK
 
 COLUMNS = ("category", "position", "dimension", "definition", "example_values")
 
@@ -24,10 +24,10 @@ def current_pages(lake: Lake, day: str) -> tuple[dict[str, Page], dict[str, str]
     pages = {
         category: Page(
             category,
-            tuple(
-                Dimension(r["dimension"], r["definition"], tuple(r["example_values"])) for r in members
-            ),
+            tuple(Dimension(r["dimension"], r["definition"], tuple(r["example_values"])) for r in members),
         )
         for category, members in groupby(rows, key=lambda row: row["category"])
     }
-    return pages, {f"interest_handbook/ds={known[-1]}": lake.manifest(INTEREST_HANDBOOK, known[-1])["partition"]}
+    return pages, {
+        f"interest_handbook/ds={known[-1]}": lake.manifest(INTEREST_HANDBOOK, known[-1])["partition"]
+    }

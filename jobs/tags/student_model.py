@@ -70,7 +70,10 @@ class StudentModel:
     def reply_logits(self, inputs: Inputs, num_tokens: int) -> Tensor:
         """logits_BTV for the last `num_tokens` tokens, each from the column before it."""
         asked: dict[str, Any] = {**inputs, "use_cache": False}
-        if "logits_to_keep" in inspect.signature(self.network.forward).parameters:
+        plain = getattr(
+            self.network, "get_base_model", lambda: self.network
+        )()  # inside of LoRA, where there is one
+        if "logits_to_keep" in inspect.signature(plain.forward).parameters:
             asked["logits_to_keep"] = num_tokens + 1
         return self.network(**asked).logits[:, -num_tokens - 1 : -1]
 
@@ -131,8 +134,8 @@ class StudentModel:
 
     def _special_tokens(self) -> list[str]:
         named = {*self.tokenizer.all_special_tokens, getattr(self.processor, "image_token", None)}
-        added = self.tokenizer.get_added_vocab() if hasattr(self.tokenizer, "get_added_vocab") else {}
-        return sorted(t for t in {*named, *added} if isinstance(t, str) and len(t) > 1)
+        added = {t.content for t in self.tokenizer.added_tokens_decoder.values() if t.special}
+        return sorted(t for t in named | added if isinstance(t, str) and len(t) > 1)
 
     def _pad(self) -> int:
         pad = self.tokenizer.pad_token_id
@@ -202,10 +205,15 @@ def _without_special_tokens(prompt: Prompt, special: Sequence[str]) -> Prompt:
 
 def _continued(row: Inputs, reply: Sequence[int]) -> Inputs:
     """A prompt with its reply behind it: the mask goes on with 1, every other mark of a token with 0."""
-    tail = {"input_ids": torch.tensor([list(reply)]), "attention_mask": torch.ones(1, len(reply), dtype=torch.int64)}
+    tail = {
+        "input_ids": torch.tensor([list(reply)]),
+        "attention_mask": torch.ones(1, len(reply), dtype=torch.int64),
+    }
     nothing = torch.zeros(1, len(reply), dtype=torch.int64)
     return {
-        name: torch.cat([value, tail.get(name, nothing).to(value.dtype)], dim=1) if _is_by_token(row, name) else value
+        name: torch.cat([value, tail.get(name, nothing).to(value.dtype)], dim=1)
+        if _is_by_token(row, name)
+        else value
         for name, value in row.items()
     }
 
