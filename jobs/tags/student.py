@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from jobs.artifact import Artifacts
 from jobs.config import Config
 from jobs.lake import Lake, LakeError
 from jobs.staging import file_hash
-from jobs.tags.student_model import StudentModel, open_student
+
+if TYPE_CHECKING:
+    from jobs.tags.student_model import StudentModel
 
 KIND = "tagger"
 
@@ -26,4 +31,11 @@ def load_generation(lake: Lake, generation: str, max_new_tokens: int) -> Student
             raise LakeError(
                 f"{folder / name} is not the file that its manifest names: restore it or train again"
             )
-    return open_student(str(folder), f"{KIND}/{generation}/{max_new_tokens}", max_new_tokens)
+    return load_folder(folder, f"{KIND}/{generation}/{max_new_tokens}", max_new_tokens)
+
+
+def load_folder(folder: Path, identity: str, max_new_tokens: int) -> StudentModel:
+    """A tagger's folder as a model that answers."""
+    from jobs.tags.student_model import open_student
+
+    return open_student(str(folder), identity, max_new_tokens)

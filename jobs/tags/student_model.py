@@ -10,7 +10,6 @@ import inspect
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 Inputs = Mapping[str, Tensor]  # one prompt, in rows of one
 
 
-@dataclass(frozen=True)
+@dataclass
 class StudentModel:
     """A network with what turns text and pictures into its inputs; a `Teacher` to those who ask it."""
 
@@ -233,8 +232,3 @@ def _same_shape(parts: Sequence[Tensor]) -> Sequence[Tensor]:
         )
         for p in parts
     ]
-
-
-def folder_of(name: str, home: Path) -> str:
-    """A folder beside the configuration as its whole path; anything else as it is, a hub's id."""
-    return str((home / name).resolve()) if (home / name).is_dir() else name
