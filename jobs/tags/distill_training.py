@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -24,7 +23,7 @@ from torch import Tensor
 from jobs.lake import write_atomically
 from jobs.tags.lesson_batches import Batch, Pupil, Recipe, divergence, drawn_round
 from jobs.tags.lessons import Lesson
-from models.tags.distillation import Told, reply_loss
+from models.tags.distillation import reply_loss
 from models.tags.prompt import Task
 
 log = logging.getLogger("notemill")
@@ -116,25 +115,11 @@ class Training:
             self._round = (number, drawn_round(number, self.recipe, self.lessons, self.wrong_N))
         return self.pupil.batch(self._round[1][place])
 
-    @torch.inference_mode()
-    def told(self, lessons: Sequence[Lesson]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """loss_N and wrong_N of the task `tags`, with the teacher's tokens before each (no answer is generated)."""
-        self.network.eval()
-        found: list[Told] = []
-        size = self.recipe.batch_notes * 2
-        for at in range(0, len(lessons), size):
-            batch = self.pupil.batch([(lesson, "tags") for lesson in lessons[at : at + size]])
-            found.append(reply_loss(self.pupil.logits(batch), batch.reply_BT))
-        loss_N, wrong_N = (
-            torch.cat(parts).double().cpu().numpy() for parts in list(zip(*found, strict=True))[:2]
-        )
-        return loss_N, wrong_N
-
     def _end_of_round(self, losses: Mapping[str, float]) -> None:
         """At the end of a round: keep the best weights, see what is hard now, and stop where nothing gets better."""
         if self.step % self.recipe.round_steps and self.step != self.recipe.steps:
             return
-        loss_N, wrong_N = self.told(self.stopping)
+        loss_N, wrong_N = self.pupil.told(self.stopping)
         score = (float(wrong_N.mean()), float(loss_N.mean()))
         self.curve.append(
             {"step": self.step, **losses, "held_out_wrong": score[0], "held_out_loss": score[1]}
@@ -156,7 +141,7 @@ class Training:
         turn = [
             (start + i) % len(self.lessons) for i in range(min(self.recipe.round_notes, len(self.lessons)))
         ]
-        self.wrong_N[turn] = self.told([self.lessons[i] for i in turn])[1]
+        self.wrong_N[turn] = self.pupil.told([self.lessons[i] for i in turn])[1]
 
     def _save(self, state: Path) -> None:
         tensors = {f"model.{name}": value.detach().cpu() for name, value in self.weights.items()}

@@ -18,6 +18,7 @@ from jobs.tags.teacher_top_k import TopK
 from models.tags.distillation import (
     category_weights,
     drawn,
+    reply_loss,
     tags_reply,
     tasks,
     top_k_divergence,
@@ -79,6 +80,17 @@ class Pupil:
     def logits(self, batch: Batch) -> Tensor:
         """logits_BTV of the batch's replies."""
         return self.student.reply_logits(batch.inputs, batch.reply_BT.shape[1])
+
+    @torch.inference_mode()
+    def told(self, lessons: Sequence[Lesson]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """loss_N and wrong_N of the task `tags`, with the teacher's tokens before each (no answer is generated)."""
+        self.student.network.eval()
+        batches = [
+            self.batch([(x, "tags") for x in lessons[at : at + 16]]) for at in range(0, len(lessons), 16)
+        ]
+        found = [reply_loss(self.logits(batch), batch.reply_BT) for batch in batches]
+        loss_N, wrong_N = (torch.cat([t[i] for t in found]).double().cpu().numpy() for i in range(2))
+        return loss_N, wrong_N
 
     def _encode(self, lesson: Lesson, task: Task) -> tuple[Inputs, list[int], TopK | None]:
         """A lesson as tensors; the teacher's own tokens where its probabilities are known."""
