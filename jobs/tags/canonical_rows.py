@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from jobs.tags.student import page_version
 from models.tags.canonical import IN_USE, NoteTag, canonical, is_still_canonical
-from models.tags.handbook import Page
+from models.tags.handbook import Page, page_version
 from models.tags.prompt import prompt_version
 from schemas.tag_tables import NOTE_TAGS, TAG_POSTINGS
 

@@ -17,7 +17,9 @@ from jobs.session import run_job, spark_session
 from jobs.staging import Plan, persisted, published_reads, run_once, stage_spark
 from jobs.tags.asking import Teacher
 from jobs.tags.canonical_rows import KEY, SAID, Words, carried, postings, with_canonical_tags
-from jobs.tags.student import ask_student, handbook_day, handbook_pages, load_student, student_generation
+from jobs.tags.pages import current_pages
+from jobs.tags.student import load_student, student_generation
+from jobs.tags.student_answers import ask_student
 from models.tags.handbook import Page
 from models.tags.prompt import prompt_version
 from schemas.tables import NOTES
@@ -163,23 +165,25 @@ def asking_of(lake: Lake, day: str, config: Config) -> Asking | None:
     """The student of a day; None where none is promoted."""
     if student_generation(lake, day) is None:
         return None
-    pages = handbook_pages(lake, handbook_day(lake, day)) if config.tags.use_handbook else {}
-    roots = tuple(str(root) for root in config.image_roots)
+    pages = current_pages(lake, day)[0] if config.tags.use_handbook else {}
+    roots = tuple(str(root) for root in config.image_roots) if config.tags.use_pictures else ()
     return Asking(partial(load_student, lake, day, config), pages, roots, config.tags.min_confidence)
 
 
 def plan_of(lake: Lake, day: str, config: Config) -> Plan:
     """All that the day's tags depend on. Raises `LakeError` where a table is not published."""
-    generation, handbook = student_generation(lake, day), handbook_day(lake, day)
-    wanted = [(NOTES, day), (TEACHER_TAGS, day), (TAG_VOCABULARY, day)]
-    wanted += [(INTEREST_HANDBOOK, handbook)] if generation and handbook and config.tags.use_handbook else []
+    generation = student_generation(lake, day)
+    reads = published_reads(lake, [(NOTES, day), (TEACHER_TAGS, day), (TAG_VOCABULARY, day)])
+    if generation and config.tags.use_handbook:
+        reads |= current_pages(lake, day)[1]
     params = {
         "min_confidence": config.tags.min_confidence,
         "use_handbook": config.tags.use_handbook,
+        "use_pictures": config.tags.use_pictures,
         "prompt": prompt_version(),
     }
     artifacts = {"student": generation} if generation else {}
-    return Plan("tag_notes", day, published_reads(lake, wanted), artifacts=artifacts, params=params if generation else {})
+    return Plan("tag_notes", day, reads, artifacts=artifacts, params=params if generation else {})
 
 
 def arg_parser() -> argparse.ArgumentParser:

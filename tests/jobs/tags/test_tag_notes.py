@@ -22,7 +22,9 @@ from jobs.lake import Lake
 from jobs.publish_table import publish
 from jobs.staging import Plan
 from jobs.tags.asking import Question, Reply, Token
-from jobs.tags.student import ask_student, handbook_day, handbook_pages, load_student
+from jobs.tags.pages import current_pages
+from jobs.tags.student import load_student
+from jobs.tags.student_answers import ask_student
 from jobs.tags.tag_notes import Asking, main, plan_of, stage
 from models.tags.handbook import Dimension, Page
 from schemas.tag_tables import INTEREST_HANDBOOK, NOTE_TAGS, TAG_POSTINGS
@@ -250,7 +252,7 @@ def test_the_plan_names_the_student_and_the_handbook_of_the_day(home: Path) -> N
     plan = plan_of(lake, DAYS[1], config)
     assert plan.artifacts == {"student": "g1"}
     assert plan.reads[f"interest_handbook/ds={DAYS[0]}"] == handbook
-    assert handbook_day(lake, "2026-01-04") is None
-    assert handbook_pages(lake, handbook_day(lake, DAYS[1])) == {
+    assert current_pages(lake, "2026-01-04") == ({}, {})
+    assert current_pages(lake, DAYS[1])[0] == {
         "outdoor": Page("outdoor", (Dimension("weight", "how heavy it is", ("light",)),))
     }
