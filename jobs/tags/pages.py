@@ -10,12 +10,14 @@ from schemas.tag_tables import INTEREST_HANDBOOK
 
 
 def current_pages(lake: Lake, day: str) -> tuple[dict[str, Page], dict[str, str]]:
-    """By category the pages of the last handbook published on or before the day, and the plan's entry that names it.
+    """By category the pages of the handbook that guides a day, and the plan's entry that names it.
 
-    Both are empty where there is none. Who reads a page asks `models.tags.handbook.page_for`.
+    It is the last one published before the day, so that a day that is run again is guided as it was; up to the day of
+    the first handbook it is that one. Both are empty where there is none. Who reads a page asks `page_for`.
     """
-    days = [d for d in lake.days(INTEREST_HANDBOOK) if d <= day]
-    return pages_of(lake, days[-1]) if days else ({}, {})
+    days = lake.days(INTEREST_HANDBOOK)
+    before = [d for d in days if d < day] or days[:1]
+    return pages_of(lake, before[-1]) if before else ({}, {})
 
 
 def last_pages(lake: Lake, day: str) -> tuple[dict[str, Page], dict[str, str]]:

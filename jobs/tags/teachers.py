@@ -20,7 +20,7 @@ NO_TEACHER = (
 )
 
 NO_HANDBOOK = (
-    "no handbook is published on or before the day, and without one every note would be asked twice: run build_handbook "
+    "no handbook is published yet, and without one every note would be asked twice: run build_handbook "
     "(notemill_training), or set tags.use_handbook to false"
 )
 

@@ -252,7 +252,7 @@ def test_the_plan_names_the_student_and_the_handbook_of_the_day(home: Path) -> N
     plan = plan_of(lake, DAYS[1], config)
     assert plan.artifacts == {"student": "g1"}
     assert plan.reads[f"interest_handbook/ds={DAYS[0]}"] == handbook
-    assert current_pages(lake, "2026-01-04") == ({}, {})
+    assert current_pages(lake, "2026-01-04") == current_pages(lake, DAYS[1])  # the first one guides what was before it
     assert current_pages(lake, DAYS[1])[0] == {
         "outdoor": Page("outdoor", (Dimension("weight", "how heavy it is", ("light",)),))
     }
