@@ -126,5 +126,6 @@ def test_tokens_end_where_their_characters_are_whole(home: Path) -> None:
     text = "red 帐a"  # the Chinese character is three tokens of one byte each
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     found = tokens_of(tokenizer, ids, [-float(n) for n in range(len(ids))], text)
+    assert tokens_of(tokenizer, [], [], "") == ()
     assert [token.end for token in found][-4:] == [4, 4, 5, 6]
     assert [token.logprob for token in found] == [-float(n) for n in range(len(ids))]
