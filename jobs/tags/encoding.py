@@ -34,13 +34,17 @@ class Reader:
             list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
 
-    def _with_picture(self, question: Question) -> dict[str, Any]:
+    def messages(self, question: Question) -> list[dict[str, object]]:
+        """The chat as the processor takes it, the picture in it."""
         messages = question.prompt.messages()
         for message in messages:
             parts: Any = message["content"]
             message["content"] = [self._part(part, question.picture) for part in parts]
+        return messages
+
+    def _with_picture(self, question: Question) -> dict[str, Any]:
         template = {"add_generation_prompt": True, "tokenize": True, "return_dict": True, "return_tensors": "pt"}
-        return dict(self.processor.apply_chat_template([messages], **template))
+        return dict(self.processor.apply_chat_template([self.messages(question)], **template))
 
     def _part(self, part: dict[str, Any], picture: bytes | None) -> dict[str, Any]:
         if part["type"] == "text":
@@ -86,6 +90,8 @@ def _opened(picture: bytes) -> Any:
 
 def tokens_of(tokenizer: Any, ids: Sequence[int], logprobs: Sequence[float], text: str) -> tuple[Token, ...]:
     """Every token's end in the text of the reply, and its log-probability."""
+    if not ids:
+        return ()  # of which batch_decode would make one empty piece
     pieces = tokenizer.batch_decode(
         [[i] for i in ids], skip_special_tokens=True, clean_up_tokenization_spaces=False
     )

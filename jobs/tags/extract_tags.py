@@ -101,7 +101,9 @@ class Run:
 
     @property
     def purse(self) -> Purse:
-        """The whole budget."""
+        """The whole budget; none where there is nobody to ask."""
+        if self.asking.teacher is None:
+            return Purse(0, 0)
         return Purse(self.tags.max_calls, self.tags.max_cost, self.tags.price_in, self.tags.price_out)
 
 

@@ -20,7 +20,7 @@ from jobs.config import ConfigError
 from jobs.lake import canonical_json
 from jobs.model_folder import hashed_files, model_folder
 from jobs.tags.asking import Question, Reply
-from jobs.tags.budget import NO_BUDGET, Purse, estimated_tokens_in
+from jobs.tags.budget import NO_BUDGET, Purse
 from jobs.tags.encoding import Reader, load_reader, tokens_of
 from jobs.tags.pictures import OPTIONS
 
@@ -40,31 +40,26 @@ class LocalModel:
     def ask(
         self, questions: Sequence[Question], tell: Callable[[int, Reply], None], purse: Purse | None = None
     ) -> None:
-        """As `Teacher.ask`; a local model is never gone. The purse counts estimates: prompts are not read twice."""
+        """As `Teacher.ask`; a local model is never gone."""
         from models.tags.decoding_batch import Row
 
         loaded = _loaded(self.folder)
         rows: list[tuple[int, Row]] = []
         num_bytes = 0
         for at, question in enumerate(questions):
-            if purse is not None and not purse.take(
-                estimated_tokens_in(question.prompt), self.max_new_tokens
-            ):
-                tell(at, Reply("skipped", "", NO_BUDGET))
-                continue
             row = _row(loaded, question, self.max_new_tokens)
             if isinstance(row, str):
-                if purse is not None:
-                    purse.fill(1, 0)
-                    purse.give_back(estimated_tokens_in(question.prompt), self.max_new_tokens)
                 tell(at, Reply("failed", "", row))
+                continue
+            if purse is not None and not purse.take(row.length, row.max_new):
+                tell(at, Reply("skipped", "", NO_BUDGET))
                 continue
             rows.append((at, row))
             num_bytes += sum(t.nbytes for t in row.pictures.values())
             if num_bytes > PICTURE_BYTES:
-                _answer(loaded, rows, questions, tell, purse, self.max_new_tokens)
+                _answer(loaded, rows, tell, purse)
                 rows, num_bytes = [], 0
-        _answer(loaded, rows, questions, tell, purse, self.max_new_tokens)
+        _answer(loaded, rows, tell, purse)
 
 
 class _Loaded(NamedTuple):
@@ -163,28 +158,19 @@ def _row(loaded: _Loaded, question: Question, max_new_tokens: int) -> Any:
 def _answer(
     loaded: _Loaded,
     rows: Sequence[tuple[int, Any]],
-    questions: Sequence[Question],
     tell: Callable[[int, Reply], None],
     purse: Purse | None,
-    max_new_tokens: int,
 ) -> None:
     from models.tags.decoding import Config, decode
 
     encoded = [row for _, row in rows]
     for place, done in decode(loaded.model, encoded, loaded.special, Config(), time.perf_counter):
-        at, length = rows[place][0], encoded[place].length
-        text = loaded.reader.text(done.ids)
+        row, text = encoded[place], loaded.reader.text(done.ids)
         outcome: Any = "failed" if done.problem else "ok" if done.is_whole else "truncated"
         tokens = tokens_of(loaded.reader.tokenizer, done.ids, done.logprobs, text)
-        num_in, num_out = length * done.num_tries, len(done.ids)
+        num_in, num_out = row.length * done.num_tries, len(done.ids)
         if purse is not None:
             purse.fill(1 - done.num_tries, 0)
-            purse.give_back(
-                estimated_tokens_in(questions[at].prompt) - num_in, max_new_tokens - num_out
-            )
-        tell(
-            at,
-            Reply(
-                outcome, text, done.problem, tokens, num_in, num_out, done.num_tries, done.seconds * 1000
-            ),
-        )
+            purse.give_back(row.length - num_in, row.max_new - num_out)
+        spent = (num_in, num_out, done.num_tries, done.seconds * 1000)
+        tell(rows[place][0], Reply(outcome, text, done.problem, tokens, *spent))

@@ -134,8 +134,10 @@ def asked_rows(asking: Asking) -> Callable[[Batches], Batches]:
 def _rows(todo: list[dict[str, Any]], asking: Asking, purse: Purse) -> list[dict[str, Any]]:
     unasked = [{**unasked_row(row, row["verdict"]), "is_new": False} for row in todo if row["verdict"]]
     wanted = [row for row in todo if not row["verdict"]]
-    if asking.teacher is None or not wanted:
+    if not wanted:
         return unasked
+    if asking.teacher is None:
+        raise ValueError("there are notes to ask about and nobody to ask: judge them first")
     for row in wanted:
         if not row["is_filed"]:
             price = purse.price(row["tokens_in"], asking.max_new_tokens)

@@ -57,7 +57,8 @@ def test_whatever_changes_the_answer_changes_its_key(other: Question) -> None:
 
 def test_answers_are_kept_and_failures_are_not(tmp_path: Path) -> None:
     whole = Reply("ok", "yes", "", (Token(3, -0.25),), 10, 2, 1, 5.5)
-    teacher = Scripted({"a": whole, "b": Reply("failed", "", "oh"), "c": Reply("truncated", "ha"), "d": Reply("refused", "")})
+    failed, cut = Reply("failed", "", "oh"), Reply("truncated", "ha")
+    teacher = Scripted({"a": whole, "b": failed, "c": cut, "d": Reply("refused", "")})
     first = asked(teacher, _asking("a", "b", "c", "d"), Answers(tmp_path))
     again = asked(teacher, _asking("a", "b", "c", "d"), Answers(tmp_path))
     assert [answered.reply for answered in again] == [answered.reply for answered in first]
@@ -85,7 +86,10 @@ def test_of_equal_questions_one_is_asked(tmp_path: Path) -> None:
     assert teacher.seen == ["a", "b"]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"outcome": "ok"}', b'{"outcome": "failed", "text": "", "tokens": []}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"outcome": "ok"}', b'{"outcome": "failed", "text": "", "tokens": []}'],
+)
 def test_a_file_that_is_no_answer_is_asked_again_and_replaced(tmp_path: Path, content: bytes) -> None:
     teacher: Any = Scripted({"a": Reply("ok", "1")})
     answers = Answers(tmp_path)

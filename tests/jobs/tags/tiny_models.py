@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -32,26 +33,35 @@ SIZES = {
 }
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def _tokenizer(texts: Sequence[str] = WORDS, size: int = 400) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     special = ["<pad>", "<s>", "</s>", "<image>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=400,
+        vocab_size=size,
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(WORDS, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="</s>", pad_token="<pad>", bos_token="<s>"
     )
 
 
-def tiny_llava(folder: Path, *, seed: int = 0, window: int = 2048) -> Path:
+def tiny_llava(
+    folder: Path,
+    *,
+    seed: int = 0,
+    window: int = 2048,
+    sizes: Mapping[str, int] = SIZES,
+    texts: Sequence[str] = WORDS,
+    num_words: int = 400,
+    stop: Sequence[int] = (2,),
+) -> Path:
     """A LLaVA (a CLIP before a Llama) that answers with noise; `window` is how many tokens it takes."""
-    tokenizer = _tokenizer()
+    tokenizer = _tokenizer(texts, num_words)
     ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     vision = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = LlavaConfig(
@@ -65,7 +75,7 @@ def tiny_llava(folder: Path, *, seed: int = 0, window: int = 2048) -> Path:
         text_config={
             "model_type": "llama",
             "vocab_size": len(tokenizer),
-            **SIZES,
+            **sizes,
             **ids,
             "max_position_embeddings": window,
         },
@@ -76,7 +86,7 @@ def tiny_llava(folder: Path, *, seed: int = 0, window: int = 2048) -> Path:
     torch.manual_seed(seed)
     model = LlavaForConditionalGeneration(config)
     _widened(model)
-    model.generation_config.eos_token_id, model.generation_config.pad_token_id = 2, 0
+    model.generation_config.eos_token_id, model.generation_config.pad_token_id = list(stop), 0
     model.save_pretrained(folder)
     processor = LlavaProcessor(
         image_processor=CLIPImageProcessorPil(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}),
