@@ -25,7 +25,7 @@ NOTES = "note_id string, category string, language string, phrases array<string>
 SEARCHES = "query string, query_phrases array<string>"
 HITS = "category string, dimension int, num_clicks bigint, num_shown bigint"
 CENTRE, LEFT, RIGHT, TOKENS = "c", "l", "r", "t"
-SPELT, SEARCHED = "s ", "q "  # before a spelling, or a context in a search
+SPELT, SEARCHED, FRAME = "s ", "q ", "m "  # before a spelling, a context in a search, what stands around
 
 
 def _batch(rows: Iterable[tuple[Any, ...]], ddl: str) -> pa.RecordBatch:
