@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -145,9 +144,7 @@ def main(argv: list[str]) -> None:
         root = Path(folder) / "world"
         make_world(["--notes", str(args.notes), "--pictures", "0", "--out", str(root)])
         lake = published_world(root)
-        started = time.perf_counter()
         build_handbook.main(["--config", str(root / "config.yaml"), "--day", DAY])
-        seconds = time.perf_counter() - started
         counts = publish(lake, INTEREST_HANDBOOK, DAY)["counts"]
         rows = [
             row
@@ -167,7 +164,6 @@ def main(argv: list[str]) -> None:
         command=f"python -m benchmarks.handbook_world --notes {args.notes}",
         packages=["pyspark", "numpy"],
         notes=args.notes,
-        seconds=round(seconds, 1),
         counts=counts,
     )
 
