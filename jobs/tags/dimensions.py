@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from jobs.notes.encoders import Encoder, embed_texts
 from jobs.tags.phrase_workers import SEARCHED, SPELT
 from models.notes.text import language
-from models.tags import clusters
+from models.tags import clusters, cohesion
 from models.tags.mining import Use
+from models.tags.phrases import is_frame, is_told
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -32,9 +33,13 @@ def grouped_phrases(
     `contexts` are counts by phrase; `notes` has category, language and phrases; `leaves` says what is acted on.
     """
     spelt = {phrase: _spelling(found) for phrase, found in contexts.items() if _spelling(found)}
-    chosen = sorted(_most_acted_on(leaves, spelt))
+    free = {phrase for phrase in spelt if not _is_set_piece(contexts[phrase])}
+    chosen = sorted(_most_acted_on(leaves, free))
     place = {phrase: at for at, phrase in enumerate(chosen)}
-    told = [{c: n for c, n in contexts[p].items() if not c.startswith((SPELT, SEARCHED))} for p in chosen]
+    told = [
+        {c: n for c, n in contexts[p].items() if is_told(c) and not c.startswith((SPELT, SEARCHED))}
+        for p in chosen
+    ]
     asked = [{c: n for c, n in contexts[p].items() if c.startswith(SEARCHED)} for p in chosen]
     gram = clusters.context_gram(told) + SEARCH_WEIGHT * clusters.context_gram(asked)
     rows = notes.select("category", "language", "phrases").collect()
@@ -50,7 +55,11 @@ def _spelling(contexts: Mapping[str, int]) -> str:
     return min(spellings, key=lambda s: (-spellings[s], s), default="")
 
 
-def _most_acted_on(leaves: Mapping[tuple[str, str], Use], known: Mapping[str, str]) -> list[str]:
+def _is_set_piece(contexts: Mapping[str, int]) -> bool:
+    return cohesion.is_set_piece([n for c, n in contexts.items() if is_frame(c)], cohesion.Config())
+
+
+def _most_acted_on(leaves: Mapping[tuple[str, str], Use], known: Set[str]) -> list[str]:
     """Phrases in order of their best rank in any category, so that a small category has its say."""
     best: dict[str, tuple[int, int, str]] = {}
     num_ranked: Counter[str] = Counter()

@@ -113,7 +113,10 @@ def phrases(notes: DataFrame, searches: DataFrame, config: Cohesion) -> dict[str
 def context_counts(
     notes: DataFrame, searches: DataFrame, vocabulary: Mapping[str, Any]
 ) -> dict[str, dict[str, int]]:
-    """By phrase its contexts and its spellings, the most frequent of each; contexts of one phrase alone are left out."""
+    """By phrase its contexts and its spellings, the most frequent of each kind.
+
+    Contexts of one phrase alone say nothing of its likes and are left out, but for the pairs of its neighbours.
+    """
     worker = workers.contexts(vocabulary)
     read = notes.select("title", "body").mapInArrow(worker, workers.CONTEXTS)
     asked = searches.select("query").mapInArrow(worker, workers.CONTEXTS)
@@ -122,7 +125,8 @@ def context_counts(
     shared = F.count("*").over(Window.partitionBy("context"))
     rank = F.row_number().over(Window.partitionBy("phrase", "kind").orderBy(F.desc("num"), "context"))
     told = total.withColumn("kind", kind).withColumn("shared", shared)
-    told = told.where((F.col("shared") > 1) | (F.col("kind") == workers.SPELT)).withColumn("rank", rank)
+    is_kept = (F.col("shared") > 1) | F.col("kind").isin(workers.SPELT, workers.FRAME)
+    told = told.where(is_kept).withColumn("rank", rank)
     found: dict[str, dict[str, int]] = {}
     for row in told.where(F.col("rank") <= MAX_CONTEXTS).collect():
         found.setdefault(row["phrase"], {})[row["context"]] = row["num"]

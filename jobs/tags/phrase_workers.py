@@ -17,6 +17,7 @@ from models.tags.phrases import hashtag_phrase, matches, occurrences, query_phra
 
 Worker = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 BLANK = " "
+MAX_TEXT, MAX_QUERY = 5000, 200  # characters that are read: a stranger's text may be of any length
 HASHTAGS = "phrase string, author_id string"
 PHRASES = "phrase string, num bigint"
 NEIGHBOURS = "phrase string, side string, neighbour string, num bigint"
@@ -25,7 +26,7 @@ NOTES = "note_id string, category string, language string, phrases array<string>
 SEARCHES = "query string, query_phrases array<string>"
 HITS = "category string, dimension int, num_clicks bigint, num_shown bigint"
 CENTRE, LEFT, RIGHT, TOKENS = "c", "l", "r", "t"
-SPELT, SEARCHED = "s ", "q "  # before a spelling, or a context in a search
+SPELT, SEARCHED, FRAME = "s ", "q ", "m "  # before a spelling, a context in a search, what stands around
 
 
 def _batch(rows: Iterable[tuple[Any, ...]], ddl: str) -> pa.RecordBatch:
@@ -57,7 +58,9 @@ def searched_phrases(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBat
     """In how many searches an n-gram stands; `query` in, each search once."""
     for batch in batches:
         counts = Counter(
-            BLANK.join(p) for query in batch.column("query").to_pylist() for p in query_phrases(query)
+            BLANK.join(p)
+            for query in batch.column("query").to_pylist()
+            for p in query_phrases(query[:MAX_QUERY])
         )
         yield _batch(counts.items(), PHRASES)
 
@@ -65,7 +68,7 @@ def searched_phrases(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBat
 def lines_of(row: Mapping[str, Any]) -> list[str]:
     """The folded lines of a note's text, or of a search."""
     whole = row["query"] if "query" in row else f"{row['title']}\n{row['body']}"
-    return [folded(line) for line in whole.splitlines()]
+    return [folded(line) for line in whole[: MAX_QUERY if "query" in row else MAX_TEXT].splitlines()]
 
 
 def neighbours(vocabulary: Mapping[str, Any]) -> Worker:
@@ -122,7 +125,7 @@ def phrases_of_searches(vocabulary: Mapping[str, Any]) -> Worker:
     def find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             queries = batch.column("query").to_pylist()
-            rows = ((q, sorted({f.key for f in matches(folded(q), vocabulary)})) for q in queries)
+            rows = ((q, sorted({f.key for f in matches(folded(q[:MAX_QUERY]), vocabulary)})) for q in queries)
             yield _batch(rows, SEARCHES)
 
     return find

@@ -11,8 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models.tags.phrases import EDGE
-
 
 @dataclass(frozen=True)
 class Config:
@@ -21,6 +19,10 @@ class Config:
     min_npmi: float = 0.5
     max_neighbour: float = 0.6  # a piece of a phrase has one neighbour nearly always
     min_count: int = 2
+    min_frames: float = (
+        2.5  # effective number of frames that a phrase stands in, once it is seen often enough
+    )
+    seen_often: int = 8
 
 
 @dataclass
@@ -55,9 +57,15 @@ def phrases_among(
     return tagged | {k for k in whole if not _is_two(seen[k].tokens, singles)}
 
 
-def most_frequent(neighbours: Mapping[str, int]) -> int:
-    """Occurrences of the most frequent neighbour; the end of a segment is a free side, whatever follows."""
-    return max((count for text, count in neighbours.items() if text != EDGE), default=0)
+def is_set_piece(frames: Sequence[int], config: Config) -> bool:
+    """Whether a phrase is a word of a set expression: it stands between the same two neighbours nearly always.
+
+    `frames` are the counts of its pairs of neighbours; their effective number is the exponential of their entropy.
+    """
+    total = sum(frames)
+    if total < config.seen_often:
+        return False
+    return math.exp(-sum(n / total * math.log(n / total) for n in frames)) < config.min_frames
 
 
 def _is_used(seen: Seen, config: Config) -> bool:

@@ -93,12 +93,17 @@ def named_by_values(
     """Dimensions of spelt values, named as the last version names the one with most of the same values, else after the
     value that has most `clicks`.
     """
+    kept: dict[int, str] = {}
+    for at, spelt in enumerate(values):
+        old = _last_name(spelt, last, kept.values())
+        kept |= {at: old} if old else {}
     names: list[str] = []
-    for spelt in values:
-        old = _last_name(spelt, last, names)
-        names.append(old or min(spelt, key=lambda v: (-clicks.get(v, 0), v)))
+    for at, spelt in enumerate(values):
+        # A name that another dimension keeps is not free, though it is a value here.
+        free = [v for v in spelt if v not in kept.values()] or list(spelt)
+        names.append(kept.get(at) or min(free, key=lambda v: (-clicks.get(v, 0), v)))
     return tuple(
-        Dimension(n, _definition(spelt), tuple(spelt)) for n, spelt in zip(names, values, strict=True)
+        Dimension(name, _definition(spelt), tuple(spelt)) for name, spelt in zip(names, values, strict=True)
     )
 
 

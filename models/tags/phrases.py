@@ -8,6 +8,7 @@ apostrophes or `&` stand between. Its key is its tokens without anything between
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -105,7 +106,8 @@ def may_be_phrase(tokens: Sequence[str]) -> bool:
 
 def hashtag_phrase(hashtag: str) -> tuple[str, ...] | None:
     """The tokens of a hashtag in any of its spellings, or None where it is no single phrase."""
-    found = segments(folded(_JOINED.sub(" ", hashtag.strip().lstrip("#"))))
+    spelt = unicodedata.normalize("NFKC", hashtag).strip().lstrip("#")
+    found = segments(folded(_JOINED.sub(" ", spelt)))
     if len(found) != 1:
         return None
     tokens = tuple(token.text for token in found[0])
@@ -143,6 +145,16 @@ def matches(text: str, vocabulary: Mapping[str, object]) -> list[Found]:
                 surface = text[segment[start].start : segment[end - 1].end]
                 found.append(Found(key, surface, tuple(_contexts(segment, units, at))))
     return found
+
+
+def is_told(context: str) -> bool:
+    """Whether a context has a word in it: edges and other phrases alone say nothing about a phrase."""
+    return any(text not in (EDGE, PHRASE, "_") for text in context.split()[1:])
+
+
+def is_frame(context: str) -> bool:
+    """Whether a context is the pair of a phrase's direct neighbours."""
+    return context.startswith("m ") and len(context.split()) == 4
 
 
 def _longest(segment: Sequence[Token], vocabulary: Mapping[str, object]) -> dict[int, tuple[int, str]]:
