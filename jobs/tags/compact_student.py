@@ -108,7 +108,7 @@ def _new_tokenizer(texts: Iterable[str], sizes: Sizes) -> Any:
 def _teachers_tokenizer(teacher: str) -> Any:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(teacher)
+    tokenizer = AutoTokenizer.from_pretrained(teacher, trust_remote_code=False)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
@@ -124,7 +124,7 @@ def _narrower(sizes: Sizes, teacher: str | None) -> Sizes:
 
     if not teacher:
         return sizes
-    text = AutoConfig.from_pretrained(teacher).get_text_config()
+    text = AutoConfig.from_pretrained(teacher, trust_remote_code=False).get_text_config()
     half = max(sizes.heads * 8, int(text.hidden_size) // 2 // (sizes.heads * 2) * (sizes.heads * 2))
     return Sizes(**{**sizes.__dict__, "hidden": min(sizes.hidden, half)})
 

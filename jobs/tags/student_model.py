@@ -173,8 +173,11 @@ def open_student(
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
     try:
-        sees = AutoConfig.from_pretrained(name).model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-        processor = (AutoProcessor if sees else AutoTokenizer).from_pretrained(name)
+        sees = (
+            AutoConfig.from_pretrained(name, trust_remote_code=False).model_type
+            in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+        )
+        processor = (AutoProcessor if sees else AutoTokenizer).from_pretrained(name, trust_remote_code=False)
         kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
         network = kind.from_pretrained(name, use_safetensors=True, trust_remote_code=False, **options)
     except (OSError, ValueError, ImportError) as error:

@@ -26,6 +26,7 @@ from models.tags.handbook import Page, page_for
 from models.tags.prompt import prompt_for, prompt_version
 
 TOKENIZER_LESSONS = 20_000  # of these a new tokenizer learns
+MAX_STOPPING = 128  # notes looked at after every round to say when to stop
 log = logging.getLogger("notemill")
 
 
@@ -46,7 +47,10 @@ def train(
         generation, student.network.num_parameters(), len(lessons.training), num_top_k, lessons.num_lost, lessons.num_copies,
     )  # fmt: skip
     training = Training(
-        Pupil(with_lora(student, rank), inputs.pages, top_k_of), recipe, lessons.training, lessons.stopping
+        Pupil(with_lora(student, rank), inputs.pages, top_k_of),
+        recipe,
+        lessons.training,
+        lessons.stopping[:MAX_STOPPING],
     )
     best = training.run(lake.root / "artifacts" / KIND / f".{generation}.training" / "state.safetensors")
     as_folder(merged(training.pupil.student), folder)
