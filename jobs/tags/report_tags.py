@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.config import Config, add_run_arguments
 from jobs.lake import Lake, LakeError, write_atomically
 from jobs.session import run_job
-from jobs.tags.student import handbook_day, handbook_pages
+from jobs.tags.pages import current_pages
 from jobs.tags.tag_page import Totals, tag_page
 from jobs.tags.tag_page_notes import NoteView
 from jobs.tags.thumbnails import thumbnails
@@ -74,7 +74,7 @@ def views_of(connection: duckdb.DuckDBPyConnection, lake: Lake, day: str, config
     """The notes that the page shows, those of one category together, those with tags first."""
     chosen = [row[0] for row in connection.execute(_CHOSEN, [limit]).fetchall()]
     rows = {name: _by_note(connection, name, chosen) for name in ("notes", "teacher_tags", "note_tags")}
-    pages = handbook_pages(lake, handbook_day(lake, day))
+    pages = current_pages(lake, day)[0]
     meanings = _meanings(connection, rows["teacher_tags"])
     roots = tuple(str(root) for root in config.image_roots)
     order = sorted(
