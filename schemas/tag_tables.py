@@ -257,12 +257,6 @@ TAG_VOCABULARY = Table(
             at_most=0,
         ),
         Metric(
-            "vanished_surfaces",
-            "spellings known last time and unknown now",
-            "select count(*) from previous anti join this using (dimension, surface)",
-            at_most=0,
-        ),
-        Metric(
             "blocked_share",
             "share of spellings that are blocked",
             "select coalesce(avg((status = 'blocked')::int), 0) from this",

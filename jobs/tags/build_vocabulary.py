@@ -43,6 +43,7 @@ WRITES = ("tag_vocabulary",)
 log = logging.getLogger("notemill")
 
 MAX_FILE_BYTES = 64 * 2**20
+DAYS_KNOWN = 7
 Decisions = Mapping[str, Mapping[str, Decision]]
 _SEEN = """
 with numbered as (select (row_number() over (order by note_id) - 1)::int as number, dimensions, tags from said),
@@ -70,14 +71,24 @@ def seen_tags(lake: Lake, day: str) -> dict[str, Notes]:
     }
 
 
-def last_rows(lake: Lake, before: str | None) -> dict[str, list[Row]]:
-    """By dimension, the vocabulary published last before the day."""
+def days_known(lake: Lake, day: str) -> list[str]:
+    """The days whose vocabulary a day grows, newest first.
+
+    Days that are made side by side do not see each other: what one of them missed, the next finds in the one before.
+    """
+    return [d for d in reversed(lake.days(TAG_VOCABULARY)) if d < day][:DAYS_KNOWN]
+
+
+def last_rows(lake: Lake, known: Sequence[str]) -> dict[str, list[Row]]:
+    """By dimension, the vocabulary of the known days; of a spelling what the newest says."""
     import pyarrow.parquet as pq
 
-    found: dict[str, list[Row]] = {}
-    for row in pq.read_table(lake.files(TAG_VOCABULARY, before)).to_pylist() if before else []:
-        found.setdefault(row["dimension"], []).append(Row(*(row[name] for name in Row._fields)))
-    return found
+    found: dict[str, dict[str, Row]] = {}
+    for day in known:
+        for row in pq.read_table(lake.files(TAG_VOCABULARY, day)).to_pylist():
+            said = Row(*(row[name] for name in Row._fields))
+            found.setdefault(row["dimension"], {}).setdefault(said.surface, said)
+    return {dimension: list(rows.values()) for dimension, rows in found.items()}
 
 
 def read_blocklist(path: Path | None) -> frozenset[str]:
@@ -133,11 +144,11 @@ def encoded_by(encoders: Mapping[str, Encoder], tags: Sequence[str]) -> Encoded:
     return Encoded(vectors_ND, reader_N)
 
 
-def stage(lake: Lake, plan: Plan, config: Config, before: str | None, encoders: Mapping[str, Encoder]) -> None:
+def stage(lake: Lake, plan: Plan, config: Config, known: Sequence[str], encoders: Mapping[str, Encoder]) -> None:
     """Grow every dimension and stage them all."""
     import pyarrow as pa
 
-    seen, last = seen_tags(lake, plan.day), last_rows(lake, before)
+    seen, last = seen_tags(lake, plan.day), last_rows(lake, known)
     blocked, decisions = read_blocklist(blocklist_path(config)), read_decisions(decisions_path(lake))
     found: list[tuple[str, Row]] = []
     for dimension in sorted({*seen, *last}):
@@ -191,7 +202,7 @@ def decisions_path(lake: Lake) -> Path:
     return lake.root / "decisions" / "tag_vocabulary.csv"
 
 
-def plan_of(lake: Lake, day: str, config: Config, before: str | None, encoders: Mapping[str, Encoder]) -> Plan:
+def plan_of(lake: Lake, day: str, config: Config, known: Sequence[str], encoders: Mapping[str, Encoder]) -> Plan:
     """All that the day's vocabulary depends on. Raises `LakeError`."""
     files = {"blocklist": blocklist_path(config), "decisions": decisions_path(lake)}
     read_blocklist(files["blocklist"])  # what is wrong with a file is said before anything is computed
@@ -200,7 +211,7 @@ def plan_of(lake: Lake, day: str, config: Config, before: str | None, encoders: 
     return Plan(
         "build_vocabulary",
         day,
-        published_reads(lake, [(TEACHER_TAGS, day), *([(TAG_VOCABULARY, before)] if before else [])]),
+        published_reads(lake, [(TEACHER_TAGS, day), *((TAG_VOCABULARY, d) for d in known)]),
         sources={name: file_hash(path) for name, path in files.items() if path is not None and path.exists()},
         artifacts={f"encoder {name}": encoder.identity for name, encoder in encoders.items()},
         params={name: getattr(tags, name) for name in ("merge_similarity", "review_similarity", "min_notes")},
@@ -215,10 +226,10 @@ def arg_parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     lake = args.config.open_lake()
-    before = lake.last_before(TAG_VOCABULARY, args.day)
+    known = days_known(lake, args.day)
     encoders = {lang: find_encoder(name, args.config.home) for lang, name in args.config.encoders.items()}
-    plan = plan_of(lake, args.day, args.config, before, encoders)
-    run_once(lake, plan, (TAG_VOCABULARY,), lambda: stage(lake, plan, args.config, before, encoders))
+    plan = plan_of(lake, args.day, args.config, known, encoders)
+    run_once(lake, plan, (TAG_VOCABULARY,), lambda: stage(lake, plan, args.config, known, encoders))
 
 
 if __name__ == "__main__":
