@@ -36,7 +36,7 @@ LOG_SECONDS = 10.0
 class Best:
     """The checkpoint that told the held-out slice best: the fewest wrong tokens, then the least loss.
 
-    Wrong tokens come first because F1 goes with them; the loss alone rises again while tags still get better.
+    Wrong tokens come first because a tag counts only if it is right to the letter, however sure the student was of it.
     """
 
     score: tuple[float, float] = (float("inf"), float("inf"))

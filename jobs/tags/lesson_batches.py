@@ -36,9 +36,7 @@ class Recipe:
 
     steps: int
     seed: int
-    rationale_weight: float = (
-        0.5  # of task `chain` beside 1 for `tags`; 0.5 in step-by-step distillation's code
-    )
+    rationale_weight: float = 0.5  # of task `chain` beside 1 for `tags`; a chain is twice as long
     top_k_weight: float = 0.5  # of the divergence beside the cross-entropy, where there is a teacher's top k
     balance_temperature: float = 2.0  # categories are drawn by the square root of their size
     hard_emphasis: float = 3.0  # a note that the student gets all wrong is drawn four times as often

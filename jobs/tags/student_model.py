@@ -171,7 +171,9 @@ def open_student(
         AutoTokenizer,
     )
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # in a log it is but noise
     try:
         sees = (
             AutoConfig.from_pretrained(name, trust_remote_code=False).model_type

@@ -55,9 +55,10 @@ def test_a_training_killed_after_any_step_goes_on_to_the_same_weights(
     resumed, alone = training(tmp_path), training(tmp_path)
     assert weights_of(resumed, state) == weights_of(alone)
     assert (resumed.curve, resumed.best.step) == (alone.curve, alone.best.step)
+    assert np.array_equal(resumed.wrong_N, alone.wrong_N)  # all judged by now, some before the kill
 
 
-def test_it_learns_its_lessons_and_keeps_the_best_weights_not_the_last(tmp_path: Path) -> None:
+def test_it_learns_its_lessons_and_says_so_in_its_curve(tmp_path: Path) -> None:
     found = training(tmp_path, steps=30, round_steps=5, learning_rate=1e-2, rationale_weight=0.0)
     best = found.run()
     assert [point["step"] for point in found.curve] == [5, 10, 15, 20, 25, 30]
@@ -65,6 +66,12 @@ def test_it_learns_its_lessons_and_keeps_the_best_weights_not_the_last(tmp_path:
     scores = {point["step"]: (point["held_out_wrong"], point["held_out_loss"]) for point in found.curve}
     assert best.score == min(scores.values())
     assert scores[best.step] == best.score
+
+
+def test_the_best_weights_are_left_in_the_student_and_not_the_last(tmp_path: Path) -> None:
+    found = training(tmp_path, steps=16, round_steps=2, learning_rate=1.0, rationale_weight=0.0)
+    best = found.run()
+    assert best.step < found.step
     loss_N, wrong_N = found.pupil.told(found.stopping)
     assert (wrong_N.mean(), loss_N.mean()) == pytest.approx(best.score)
 
