@@ -71,12 +71,15 @@ def lenders(totals: Mapping[str, Use], min_support: int) -> dict[str, str]:
 def drafts(
     uses: Mapping[str, Use], groups: Sequence[Sequence[str]], whole: Use, config: Config
 ) -> list[tuple[str, ...]]:
-    """The dimensions of one page, each as its values: those with most clicks first. None repeats another's value."""
+    """The dimensions of one page, each as its values: those with most clicks first.
+
+    None repeats another's value. One value is enough in a small category: its likes are known from the others.
+    """
     found = []
     for group in groups:
         used = {p: uses[p] for p in group if p in uses and _is_worth_it(uses[p], whole, config)}
         num_clicks = sum(use.num_clicks for use in used.values())
-        if len(used) > 1 and num_clicks >= config.min_share * whole.num_clicks:
+        if used and num_clicks >= config.min_share * whole.num_clicks:
             ordered = tuple(sorted(used, key=lambda p: (-used[p].num_clicks, p)))
             found.append((num_clicks, ordered[: config.max_values]))
     found.sort(key=lambda draft: (-draft[0], draft[1]))
@@ -114,6 +117,8 @@ def _last_name(values: Sequence[str], last: Page | None, taken: Iterable[str]) -
 
 
 def _definition(values: Sequence[str]) -> str:
+    if len(values) == 1:
+        return f"What one note says where others say {values[0]} or its like."
     shown = values[:3]
     return f"What one note says where others say {', '.join(shown[:-1])} or {shown[-1]}."
 

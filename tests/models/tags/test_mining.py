@@ -51,13 +51,13 @@ def test_a_category_with_fewer_clicks_than_asked_for_reads_the_nearest_wider_pag
 def test_a_page_has_the_dimensions_with_most_clicks_and_of_each_the_values_with_most() -> None:
     uses = {
         **{"oak": Use(30, 30), "ash": Use(30, 30), "elm": Use(31, 30)},
-        **{"cosy": Use(20, 20), "bold": Use(1, 1)},  # bold: one click is too few, so one value is left
+        **{"cosy": Use(20, 20), "bold": Use(1, 1)},  # bold: one click is too few
         **{"cheap": Use(5, 5), "dear": Use(5, 5)},
         **{"dull": Use(2, 90), "tame": Use(9, 9)},  # dull: shown far more than clicked
-        **{"new": Use(2, 2), "old": Use(2, 2)},  # too few clicks of the page
+        **{"new": Use(2, 2), "old": Use(2, 2)},  # together too few of the page's clicks
     }
     groups = [["oak", "ash", "elm"], ["cosy", "bold"], ["cheap", "dear"], ["dull", "tame"], ["new", "old"]]
-    assert drafts(uses, groups, Use(100, 200), CONFIG) == [("elm", "ash"), ("cheap", "dear")]
+    assert drafts(uses, groups, Use(100, 200), CONFIG) == [("elm", "ash"), ("cosy",)]
 
 
 def test_a_dimension_keeps_the_name_it_had_while_half_of_its_values_stay() -> None:
@@ -66,6 +66,18 @@ def test_a_dimension_keeps_the_name_it_had_while_half_of_its_values_stay() -> No
     found = named_by_values(values, {"blue": 3, "red": 2}, last)
     assert [d.name for d in found] == ["material", "style", "blue"]
     assert found[2].definition == "What one note says where others say red or blue."
+
+
+def test_too_few_clicks_of_the_page_make_no_dimension() -> None:
+    uses = {"oak": Use(5, 5), "ash": Use(5, 5), "new": Use(5, 5), "old": Use(4, 4)}
+    assert drafts(uses, [["new", "old"], ["oak", "ash"]], Use(100, 100), CONFIG) == [("ash", "oak")]
+
+
+def test_a_dimension_of_one_value_is_defined_by_it_and_its_like() -> None:
+    assert (
+        named_by_values([["oak"]], {}, None)[0].definition
+        == "What one note says where others say oak or its like."
+    )
 
 
 def test_one_name_is_not_given_twice() -> None:
