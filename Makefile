@@ -14,8 +14,9 @@ help:  ## this list
 setup:  ## the environment in .venv, with a JVM where there is none (quick when nothing changed)
 	@$(PYTHON) stack/setup.py
 
-demo: setup  ## the daily DAG over nine generated days: one by hand, the others as a backfill
-	@$(VENV)/python -m stack demo $(if $(NOTES),--notes $(NOTES)) $(if $(DAYS),--days $(DAYS))
+demo: setup  ## the daily DAG over nine generated days: one by hand, the others as a backfill [TEACHER=yes: with tags]
+	@$(VENV)/python -m stack demo $(if $(NOTES),--notes $(NOTES)) $(if $(DAYS),--days $(DAYS)) \
+	    $(if $(TEACHER),--teacher)
 
 run: setup  ## your own data: make run CONFIG=config.yaml DAY=2026-01-31, or FROM=... TO=... [REPROCESS=none|failed|completed]
 	@test -n "$(CONFIG)" || { echo "say which data: make run CONFIG=path/to/config.yaml (see docs/your-data.md)" >&2; exit 2; }

@@ -18,6 +18,7 @@ def arg_parser() -> argparse.ArgumentParser:
     demo = actions.add_parser("demo", help="generate a world and run the daily DAG over it")
     demo.add_argument("--notes", type=positive, default=500)
     demo.add_argument("--days", type=positive, default=commands.DEMO_DAYS)
+    demo.add_argument("--teacher", action="store_true", help="train a small model first that tags the last day's notes")
     run = actions.add_parser("run", help="run the daily DAG on your own data")
     run.add_argument("--config", type=existing_file, required=True)
     run.add_argument("--day", type=day, help="one day, started by hand")
@@ -71,7 +72,9 @@ def days_of(options: argparse.Namespace) -> commands.Days:
 
 def act(options: argparse.Namespace) -> int:
     if options.action == "demo":
-        return commands.demo(options.notes, options.days, options.max_active_runs)
+        return commands.demo(
+            options.notes, options.days, options.max_active_runs, with_teacher=options.teacher
+        )
     if options.action == "run":
         return commands.run(
             options.config,

@@ -43,8 +43,11 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def demo(num_notes: int, num_days: int, num_active: int) -> int:
-    """Generate a world, run its days as a backfill and the last one by hand; the exit status."""
+def demo(num_notes: int, num_days: int, num_active: int, *, with_teacher: bool) -> int:
+    """Generate a world, run its days as a backfill and the last one by hand; the exit status.
+
+    With a teacher, a handbook is mined and a small model trained before the last day, whose notes it tags.
+    """
     folder = base_folder() / "demo"
     last = dt.date.fromisoformat(DEMO_LAST_DAY)
     write(f"A generated world of {num_notes} notes and {num_days} days in {folder}")
@@ -58,7 +61,7 @@ def demo(num_notes: int, num_days: int, num_active: int) -> int:
         if num_days > 1:
             before = Days(last - dt.timedelta(num_days - 1), last - dt.timedelta(1))
             outcomes.append(run_backfill(stack, before, num_active, "completed"))
-            if outcomes[0].is_success:
+            if outcomes[0].is_success and with_teacher:
                 write(f"\n{TRAINING} for {before.last}, started by hand (the interest handbook, a new quantizer):")
                 outcomes.append(trigger(stack, TRAINING, {"day": before.last.isoformat()}))
                 name_teacher(config, trained_teacher(folder))
