@@ -82,7 +82,7 @@ def notemill_daily() -> None:
     clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> publish("note_pairs")
     notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> publish("semantic_ids", pool="ids")
     notes >> extract_tags >> publish("teacher_tags") >> build_vocabulary >> vocabulary >> tag_notes
-    tag_notes >> publish("note_tags") >> publish("tag_postings")
+    tag_notes >> publish("note_tags") >> publish("tag_postings") >> run("tags/report_tags")
 
 
 notemill_daily()

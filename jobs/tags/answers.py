@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,3 +109,33 @@ def asked(
         Answered(known.get(key) or told.get(key, lost), key, first_of.get(key) == at)
         for at, key in enumerate(keys)
     ]
+
+
+@dataclass(frozen=True)
+class Filing:
+    """A teacher whose answers are filed, to whoever asks it: what it answered before it is not asked again."""
+
+    teacher: Teacher
+    answers: Answers
+
+    @property
+    def identity(self) -> str:
+        """The teacher's."""
+        return self.teacher.identity
+
+    def ask(
+        self, questions: Sequence[Question], tell: Callable[[int, Reply], None], purse: Purse | None = None
+    ) -> None:
+        """As `Teacher.ask`. Raises `TeacherGoneError`; what was told until then is filed."""
+        keys = [answer_key(self.identity, question) for question in questions]
+        known = {at: reply for at, key in enumerate(keys) if (reply := self.answers.find(key)) is not None}
+        for at, reply in known.items():
+            tell(at, reply)
+        rest = [at for at in range(len(questions)) if at not in known]
+
+        def tell_and_file(position: int, reply: Reply) -> None:
+            self.answers.file(keys[rest[position]], reply)
+            tell(rest[position], reply)
+
+        if rest:
+            self.teacher.ask([questions[at] for at in rest], tell_and_file, purse)

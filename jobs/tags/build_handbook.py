@@ -16,6 +16,7 @@ from jobs.notes.encoders import Encoder, find_encoder
 from jobs.session import run_job, spark_session
 from jobs.staging import Plan, persisted, published_reads, run_once, stage_arrow
 from jobs.tags import mined, phrase_workers
+from jobs.tags.answers import Answers, Filing
 from jobs.tags.dimensions import grouped_phrases
 from jobs.tags.handbook_rows import Measured, diff, measured, rows_of
 from jobs.tags.mined import Evidence
@@ -208,6 +209,12 @@ def planned(config: Config, lake: Lake, day: str, days: Sequence[str], teacher: 
     )
 
 
+def teacher_of(config: Config, lake: Lake) -> Teacher | None:
+    """The configured teacher, whose answers are filed. Raises `ConfigError` where it cannot be had."""
+    found = find_teacher(config.tags, config.home)
+    return Filing(found, Answers.of(lake)) if found else None
+
+
 def arg_parser() -> argparse.ArgumentParser:
     """`--config` and `--day`; the window and the least support are `tags` in the configuration."""
     return add_run_arguments(argparse.ArgumentParser("build_handbook", description=__doc__))
@@ -217,7 +224,7 @@ def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     config, lake = args.config, args.config.open_lake()
     days = window(lake, args.day, config.tags.handbook_days)
-    teacher = find_teacher(config.tags, config.home)
+    teacher = teacher_of(config, lake)
     plan = planned(config, lake, args.day, days, teacher)
     run_once(lake, plan, (INTEREST_HANDBOOK,), lambda: stage(config, lake, plan, days, teacher))
 

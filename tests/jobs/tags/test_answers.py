@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobs.tags.answers import Answers, answer_key, asked
+from jobs.tags.answers import Answers, Filing, answer_key, asked
 from jobs.tags.asking import Question, Reply, TeacherGoneError, Token
 from jobs.tags.budget import Purse
 from models.tags.prompt import Prompt
@@ -98,3 +98,14 @@ def test_a_file_that_is_no_answer_is_asked_again_and_replaced(tmp_path: Path, co
     answers.place(key).write_bytes(content)
     assert asked(teacher, _asking("a"), answers)[0].reply.text == "1"
     assert answers.find(key) == Reply("ok", "1")
+
+
+def test_a_filing_teacher_asks_only_what_is_not_filed_and_keeps_what_was_told_before_it_was_gone(tmp_path: Path) -> None:
+    teacher = Scripted({"a": Reply("ok", "A"), "c": Reply("ok", "C")})
+    filing, told = Filing(teacher, Answers(tmp_path)), dict[int, Reply]()
+    with pytest.raises(TeacherGoneError):
+        filing.ask(_asking("a", "b"), told.__setitem__)
+    assert told == {0: Reply("ok", "A")}
+    filing.ask(_asking("c", "a"), told.__setitem__)
+    assert told == {0: Reply("ok", "C"), 1: Reply("ok", "A")}
+    assert teacher.seen == ["a", "b", "c"]
