@@ -1,4 +1,4 @@
-"""The daily chain: click logs and notes become published pairs, embeddings and semantic IDs.
+"""The daily chain: click logs and notes become published pairs, embeddings, semantic IDs and tags.
 
 **When.** Every day, for the day that has ended (UTC days of the schedule name the days of the configured time zone).
 By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill create --dag-id notemill_daily
@@ -14,6 +14,7 @@ By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill 
 | `build_pairs` | a day of its week is not published | run that day, or trigger with *allow_gaps* |
 | `embed_notes` | the encoder cannot be loaded | check `encoders` in the configuration |
 | `assign_ids` | the quantizer was trained on another encoder | train and promote one: `notemill_training` |
+| `extract_tags` | the teacher's server is down or out of quota: the log says which | mend, clear: nothing is asked twice |
 
 Every step may be cleared and run again at any time: the same inputs give the same bytes.
 """
@@ -51,6 +52,9 @@ from dags.steps import DAY_PARAM, RETRIES, asset, publish, run
             format="date",
             description="the first day of this history: no earlier day is waited for by build_pairs",
         ),
+        "sample": Param(
+            0, type="integer", minimum=0, description="ask the teacher about so many notes only; 0: about all"
+        ),
         "allow_gaps": Param(
             False, type="boolean", description="build pairs although days of the week are not published"
         ),
@@ -68,11 +72,17 @@ def notemill_daily() -> None:
         "ids/train_quantizer", "--if-missing", pool="training", outlets=[asset("quantizer")]
     )
     assign_ids = run("ids/assign_ids", pool="ids", inlets=[asset("quantizer")])
+    extract_tags = run("tags/extract_tags", "--sample", "{{ params.sample }}", pool="teacher")
+    build_vocabulary = run("tags/build_vocabulary", pool="vocabulary")
+    tag_notes = run("tags/tag_notes", pool="embedding")
     notes = publish("notes")
+    vocabulary = publish("tag_vocabulary", pool="vocabulary")
     embeddings = publish("note_embeddings")
 
     clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> publish("note_pairs")
     notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> publish("semantic_ids", pool="ids")
+    notes >> extract_tags >> publish("teacher_tags") >> build_vocabulary >> vocabulary >> tag_notes
+    tag_notes >> publish("note_tags") >> publish("tag_postings")
 
 
 notemill_daily()

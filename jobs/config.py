@@ -76,6 +76,7 @@ class Tags:
     teacher: str = ""  # a folder, a Hugging Face id, or the address of an OpenAI-compatible server; empty: nobody
     teacher_model: str = ""  # what a server calls the model
     use_handbook: bool = True
+    use_pictures: bool = True  # false for a teacher that reads text only
     max_calls: int = 20_000  # a run; what is left then is skipped, and asked by the next run
     max_cost: float = 10.0  # a run, in the prices' currency
     price_in: float = 0.0  # of a million tokens
@@ -90,6 +91,11 @@ class Tags:
     min_notes: int = 2  # notes below which a tag is rare
     blocklist: str = ""  # a text file, one tag a line
     min_confidence: float = 0.6  # a student's answer below it goes to the teacher
+    student: str = ""  # a folder or a Hugging Face id of a small model; empty: a compact one made on the spot
+    distill_days: int = 30  # the window of teacher_tags that a student learns from
+    distill_steps: int = 3000  # at most; it stops where the held-out notes get no better
+    rationale_weight: float = 0.5  # of the teacher's chain beside 1 for its tags alone
+    lora_rank: int = 0  # 0: LoRA only for students too large to train whole
     min_agreement: float = 0.9  # student's F1 over the teacher's that promotion asks for
     seed: int = 17
 

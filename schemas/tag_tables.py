@@ -137,7 +137,11 @@ TEACHER_TAGS = Table(
         NOTE_ID,
         CONTENT_HASH,
         STATUS,
-        Column("problem", "string", "why there are no tags, for a person; empty where there are"),
+        Column(
+            "problem",
+            "string",
+            "for a person: why there are no tags, or why it was shown without its picture; empty where nothing is wrong",
+        ),
         DIMENSIONS,
         Column(
             "tags", "array<string>", "the values as the teacher wrote them, grounded and unlike each other"
@@ -151,6 +155,13 @@ TEACHER_TAGS = Table(
         ),
         Column("num_repeated", "int", "tags left out because they repeat another", between=(0, None)),
         Column("num_pictures", "int", "pictures that the teacher saw", between=(0, None)),
+        Column(
+            "picture",
+            "string",
+            "SHA-256 of the picture's file; null where there is none to open",
+            nullable=True,
+            matches="^[0-9a-f]{64}$",
+        ),
         Column("reply", "string", "the reply as it came; null where there is none", nullable=True),
         Column(
             "answer",
@@ -224,9 +235,15 @@ TAG_VOCABULARY = Table(
             "near to call, stands for itself until a person says; rare: seen too seldom to be a tag; blocked",
             one_of=("canonical", "variant", "merged", "review", "rare", "blocked"),
         ),
-        Column("num_notes", "bigint", "notes that were ever given it", between=(1, None)),
-        Column("nearest", "string", "the canonical tag most like it by embedding", nullable=True),
-        Column("similarity", "double", "cosine to that", nullable=True, between=(-1.01, 1.01)),
+        Column("num_notes", "bigint", "most notes that had it on any one day", between=(1, None)),
+        Column("nearest", "string", "the canonical tag most like it when it was looked at", nullable=True),
+        Column(
+            "similarity",
+            "double",
+            "cosine to that; where no encoder reads the text, the share of characters in common",
+            nullable=True,
+            between=(-1.01, 1.01),
+        ),
         Column("since", "date", "the day it was first seen"),
     ),
     key=("dimension", "surface"),
@@ -234,15 +251,9 @@ TAG_VOCABULARY = Table(
     metrics=(
         Metric(
             "dangling_tags",
-            "rows whose tag is no canonical tag of their dimension",
+            "variants and near-synonyms whose tag is no tag of their dimension",
             "select count(*) from this where status in ('variant', 'merged') and (dimension, tag) not in "
-            "(select (dimension, tag) from this where status = 'canonical')",
-            at_most=0,
-        ),
-        Metric(
-            "vanished_surfaces",
-            "spellings known last time and unknown now",
-            "select count(*) from previous anti join this using (dimension, surface)",
+            "(select (dimension, tag) from this where status in ('canonical', 'review'))",
             at_most=0,
         ),
         Metric(

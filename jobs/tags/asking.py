@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
+from jobs.tags.budget import Purse
 from models.tags.prompt import Prompt
 
 Outcome = Literal["ok", "truncated", "refused", "failed", "skipped"]
@@ -48,12 +49,16 @@ class Reply(NamedTuple):
 class Teacher(Protocol):
     """A model that answers. `identity` stands for its weights and decoding options: same identity, same answers."""
 
-    identity: str
+    @property
+    def identity(self) -> str: ...
 
-    def ask(self, questions: Sequence[Question], tell: Callable[[int, Reply], None]) -> None:
+    def ask(
+        self, questions: Sequence[Question], tell: Callable[[int, Reply], None], purse: Purse | None = None
+    ) -> None:
         """Answer all questions, calling `tell(position, reply)` as soon as each is answered, in any order.
 
-        A question that cannot be answered gets a `failed` reply. Raises `TeacherGoneError` where the teacher as a whole
+        A question that cannot be answered gets a `failed` reply, and a `skipped` one where the purse is empty: every
+        call, a repeated one too, is paid for before it is made. Raises `TeacherGoneError` where the teacher as a whole
         is gone (a dead server, a quota): those told before are kept.
         """
 

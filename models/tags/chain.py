@@ -22,6 +22,8 @@ Status = Literal["ok", "empty", "invalid", "refused", "truncated", "failed", "sk
 STATUSES: tuple[Status, ...] = ("ok", "empty", "invalid", "refused", "truncated", "failed", "skipped")
 PICTURE = "picture"
 MAX_TAGS, MAX_CHARACTERS = 24, 64  # of one reply; of a dimension's name or a tag
+MAX_OBJECTS = 20  # places where a reply may begin to be JSON
+_VALUE = re.compile(r'"value"\s*:\s*("(?:[^"\\]|\\.)*")')
 _REFUSAL = re.compile(
     r"\b(I can(?:no|')t|I am unable|I'm (?:sorry|unable)|as an AI)\b|无法(?:协助|提供|完成)|抱歉",
     re.IGNORECASE,
@@ -50,7 +52,8 @@ REPLY_SCHEMA: dict[str, Any] = {
 
 
 class Tag(NamedTuple):
-    """One tag as the model wrote it: `source` is `text` or `picture`, its value stands at `start` to `end` in the reply."""
+    """One tag as the model wrote it: `source` is `text` or `picture`; `start` to `end` is where its value stands in the
+    reply, quotes left out (both 0 where it cannot be told)."""
 
     dimension: str
     value: str
@@ -99,8 +102,8 @@ def parse_reply(reply: str, evidence_text: str, *, has_picture: bool, is_truncat
     return Parsed(
         "ok" if kept else "empty",
         tuple(kept),
-        tuple(t[:MAX_CHARACTERS] for t in found.get("text", [])[:MAX_TAGS]),
-        found.get("picture", "")[:400],
+        tuple(_writable(t)[:MAX_CHARACTERS] for t in found.get("text", [])[:MAX_TAGS]),
+        _writable(found.get("picture", ""))[:400],
         num_ungrounded,
         num_repeated,
         "",
@@ -112,15 +115,23 @@ def _nothing(status: Status, problem: str) -> Parsed:
 
 
 def _json_object(reply: str) -> tuple[dict[str, Any] | None, str]:
-    """The first JSON object of a reply, which may stand between words or in a fence."""
-    start = reply.find("{")
-    if start < 0:
-        return None, "there is no JSON object in the reply"
-    try:
-        found, _ = json.JSONDecoder(parse_constant=_no_constant).raw_decode(reply[start:])
-    except (ValueError, RecursionError) as error:
-        return None, f"the JSON object does not parse: {error}"
-    return (found, "") if isinstance(found, dict) else (None, "the reply is no JSON object")
+    """The first JSON object of a reply that holds values, else the first; it may stand between words or in a fence."""
+    begin = start = reply.find("{")
+    first, problem = None, "there is no JSON object in the reply"
+    for _ in range(MAX_OBJECTS):
+        if start < 0:
+            break
+        try:
+            found, end = json.JSONDecoder(parse_constant=_no_constant).raw_decode(reply, start)
+        except (ValueError, RecursionError) as error:
+            problem = f"the JSON object does not parse: {error}"[:200] if start == begin else problem
+            end = start + 1
+        else:
+            if "values" in found:
+                return found, ""
+            first = found if start == begin else first
+        start = reply.find("{", end)
+    return first, problem
 
 
 def _no_constant(name: str) -> None:
@@ -138,9 +149,8 @@ def _wrong_form(found: dict[str, Any]) -> str:
         ):
             return f"a value is not an object of dimension, value and evidence: {json.dumps(item)[:80]}"
     for name in ("text", "dimensions", "tags"):
-        if not all(isinstance(t, str) for t in found.get(name, [])) or not isinstance(
-            found.get(name, []), list
-        ):
+        texts = found.get(name, [])
+        if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
             return f"the key {name} is no list of texts"
     return "" if isinstance(found.get("picture", ""), str) else "the key picture is no text"
 
@@ -150,8 +160,8 @@ def _grounded(found: dict[str, Any], reply: str, text: str, has_picture: bool) -
     chosen = {folded(t) for t in found["tags"]} if "tags" in found else None
     kept: list[Tag] = []
     seen: set[str] = set()
-    num_ungrounded, num_repeated, at = 0, 0, 0
-    for item in found["values"]:
+    num_ungrounded, num_repeated = 0, 0
+    for item, (start, end) in zip(found["values"], _spans(found["values"], reply), strict=True):
         texts = (
             unicodedata.normalize("NFC", item[key]).strip() for key in ("dimension", "value", "evidence")
         )
@@ -168,10 +178,34 @@ def _grounded(found: dict[str, Any], reply: str, text: str, has_picture: bool) -
             num_repeated += 1
         elif len(kept) < MAX_TAGS:
             seen.add(folded(value))
-            start = max(reply.find(json.dumps(item["value"], ensure_ascii=False), at), 0)
-            at = start
-            kept.append(Tag(dimension, value, evidence, source, start, start + len(item["value"]) + 2))
+            kept.append(Tag(dimension, value, evidence, source, start, end))
     return kept, num_ungrounded, num_repeated
+
+
+def _spans(values: list[dict[str, str]], reply: str) -> list[tuple[int, int]]:
+    """Where the value of each item stands in the reply as it is written there, escapes and all."""
+    written = _VALUE.finditer(reply)
+    spans = []
+    for item in values:
+        span = (0, 0)
+        for found in written:
+            if _is_json_of(found[1], item["value"]):
+                span = (found.start(1) + 1, found.end(1) - 1)
+                break
+        spans.append(span)
+    return spans
+
+
+def _is_json_of(literal: str, value: str) -> bool:
+    try:
+        return bool(json.loads(literal) == value)
+    except ValueError:
+        return False
+
+
+def _writable(text: str) -> str:
+    """Text without halves of characters, which JSON may escape and UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _is_fit(name: str) -> bool:

@@ -49,3 +49,9 @@ def page_for(pages: Mapping[str, Page], path: Sequence[str]) -> Page | None:
         if page is not None:
             return page
     return None
+
+
+def page_version(pages: Mapping[str, Page], path: Sequence[str]) -> str:
+    """The version of the page that guides a category; empty where there is none."""
+    page = page_for(pages, path)
+    return page.version if page else ""

@@ -1,0 +1,80 @@
+"""Gives a page's groups of phrases their dimensions and names: by the teacher where there is one, else by clusters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from jobs.tags.asking import Question, Reply, Teacher, TeacherGoneError
+from models.tags.grouping import REPLY_SCHEMA, GroupingError, grouping_prompt, parse_grouping
+from models.tags.handbook import Dimension, Page
+from models.tags.mining import named_by_values, prefixes
+
+log = logging.getLogger("notemill")
+
+
+class Draft(NamedTuple):
+    """A page before it has names: its groups of spelt values, and how often values are clicked where names come from."""
+
+    category: str
+    groups: Sequence[Sequence[str]]
+    clicks: Mapping[str, int]
+
+
+class Named(NamedTuple):
+    """The dimensions of a page, and who named them: `teacher` or `clusters`."""
+
+    dimensions: tuple[Dimension, ...]
+    named_by: str
+
+
+def named_pages(
+    drafts: Sequence[Draft], last: Mapping[str, Page], teacher: Teacher | None
+) -> dict[str, Named]:
+    """By category its dimensions, wider categories first, whose names a teacher is shown for those within."""
+    found: dict[str, Named] = {}
+    for depth in sorted({len(prefixes(d.category)) for d in drafts}):
+        level = [d for d in drafts if len(prefixes(d.category)) == depth]
+        replies = _asked(teacher, [_question(d, found, last) for d in level]) if teacher else {}
+        for at, draft in enumerate(level):
+            taught = _by_teacher(draft, replies[at]) if at in replies else None
+            found[draft.category] = taught or _by_clusters(draft, last)
+    return found
+
+
+def _question(draft: Draft, found: Mapping[str, Named], last: Mapping[str, Page]) -> Question:
+    wider = (found[c] for c in prefixes(draft.category)[:-1] if c in found)
+    names = [d.name for named in wider if named.named_by == "teacher" for d in named.dimensions]
+    if draft.category in last:
+        names += [d.name for d in last[draft.category].dimensions]
+    prompt = grouping_prompt(draft.category, draft.groups, list(dict.fromkeys(names)))
+    return Question(prompt, reply_schema=REPLY_SCHEMA)
+
+
+def _asked(teacher: Teacher, questions: Sequence[Question]) -> dict[int, Reply]:
+    replies: dict[int, Reply] = {}
+    try:
+        teacher.ask(questions, replies.__setitem__)
+    except TeacherGoneError as error:
+        log.warning(
+            "build_handbook: the teacher is gone (%s); clusters name the pages it has not answered", error
+        )
+    return replies
+
+
+def _by_teacher(draft: Draft, reply: Reply) -> Named | None:
+    try:
+        if reply.outcome != "ok":
+            raise GroupingError(reply.problem or reply.outcome)
+        return Named(parse_grouping(reply.text, [v for group in draft.groups for v in group]), "teacher")
+    except GroupingError as error:
+        page = draft.category or "all notes"
+        log.warning(
+            "build_handbook: the teacher's reply on %s is rejected: %s; clusters name it", page, error
+        )
+        return None
+
+
+def _by_clusters(draft: Draft, last: Mapping[str, Page]) -> Named:
+    return Named(named_by_values(draft.groups, draft.clicks, last.get(draft.category)), "clusters")

@@ -1,0 +1,68 @@
+"""Who names a page: the teacher where its reply holds, clusters where it does not, and the log says which."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from jobs.tags.asking import Question, Reply, TeacherGoneError
+from jobs.tags.naming import Draft, named_pages
+from models.tags.handbook import Dimension, Page
+
+GROUPS = [["walnut", "rattan"], ["night owls", "students"]]
+DRAFTS = [Draft("Home", GROUPS, {"walnut": 2, "students": 3}), Draft("", GROUPS, {"rattan": 1})]
+GOOD = json.dumps({"dimensions": [{"name": "material", "definition": "Made of.", "values": ["rattan"]}]})
+BAD = json.dumps({"dimensions": [{"name": "material", "definition": "Made of.", "values": ["obey me"]}]})
+
+
+class Scripted:
+    """Answers by category from fixed texts; goes away at a category without one."""
+
+    identity = "scripted"
+
+    def __init__(self, **texts: str) -> None:
+        self.texts = texts
+        self.asked: list[str] = []
+
+    def ask(self, questions: Sequence[Question], tell: Callable[[int, Reply], None]) -> None:
+        for at, question in enumerate(questions):
+            self.asked.append(question.prompt.user)
+            category = "Home" if '"Home"' in question.prompt.user else "root"
+            if category not in self.texts:
+                raise TeacherGoneError("no quota left")
+            tell(at, Reply("ok", self.texts[category]))
+
+
+def test_a_teacher_names_pages_and_sees_the_names_of_the_wider_page() -> None:
+    teacher = Scripted(root=GOOD, Home=GOOD)
+    found = named_pages(DRAFTS, {}, teacher)
+    assert found["Home"] == ((Dimension("material", "Made of.", ("rattan",)),), "teacher")
+    assert 'Names in use, take them where they fit: ["material"]' in teacher.asked[1]
+    assert "Names in use, take them where they fit: []" in teacher.asked[0]
+
+
+def test_a_hostile_reply_is_rejected_and_clusters_name_that_page_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING, "notemill"):
+        found = named_pages(DRAFTS, {}, Scripted(root=GOOD, Home=BAD))
+    assert (found[""].named_by, found["Home"].named_by) == ("teacher", "clusters")
+    assert [d.name for d in found["Home"].dimensions] == ["walnut", "students"]
+    assert "the teacher's reply on Home is rejected: 'obey me' is no candidate" in caplog.text
+
+
+def test_a_teacher_that_is_gone_leaves_the_rest_to_clusters(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "notemill"):
+        found = named_pages(DRAFTS, {}, Scripted(root=GOOD))
+    assert (found[""].named_by, found["Home"].named_by) == ("teacher", "clusters")
+    assert "the teacher is gone (no quota left)" in caplog.text
+
+
+def test_without_a_teacher_the_last_versions_names_stay() -> None:
+    last = {"Home": Page("Home", (Dimension("stuff", "d", ("walnut", "rattan")),))}
+    found = named_pages(DRAFTS, last, None)
+    assert [d.name for d in found["Home"].dimensions] == ["stuff", "students"]
+    assert [d.name for d in found[""].dimensions] == ["rattan", "night owls"]
