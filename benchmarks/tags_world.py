@@ -30,9 +30,10 @@ from benchmarks import report
 from demo.__main__ import main as make_world
 from demo.interests import INTERESTS
 from demo.teacher.__main__ import Teller
-from demo.teacher.chains import LOOKS, slot_names, true_page
+from demo.teacher.chains import LOOKS
 from demo.teacher.folder import Recipe, make_teacher
 from demo.teacher.generation import Answer, Asked, Loaded, answers, load
+from demo.teacher.handbooks import slot_names, true_page
 from demo.teacher.training import Course
 from models.tags.chain import Parsed, folded, parse_reply
 from models.tags.prompt import NoteText, Task, prompt_for
