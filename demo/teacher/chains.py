@@ -1,4 +1,4 @@
-"""What a perfect teacher would reply: a note's truth as facts, a handbook page of the catalogue, and the chain between.
+"""What a perfect teacher would reply: a note's truth as facts, and the chain from them to the tags that a page asks for.
 
 A fact's value stands in the note's language, and its evidence stands in the note: what the truth says and the text
 does not (a typing slip in the very word, say) is no fact here.
@@ -10,43 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from demo.catalogue import CATEGORIES, COLOURS, FORMS, PATTERNS, PRICES, Word
 from demo.interests import INTERESTS
 from demo.wording import SLOTS
 from models.tags.chain import PICTURE, folded
-from models.tags.handbook import Dimension, Page, category_key
 from models.tags.prompt import NoteText, Task
 
 LOOKS: dict[str, tuple[Word, ...]] = {"colour": COLOURS, "pattern": PATTERNS, "form": FORMS}
 ALL_SLOTS = ("product", *SLOTS, *LOOKS)  # the order in which a teacher without a page speaks of them
-# What a page may call a slot (its own name first), and how it may define it: pages differ, so training pages do.
-NAMES: dict[str, tuple[str, ...]] = {
-    "product": ("product", "item", "kind"),
-    "style": ("style", "look", "mood"),
-    "material": ("material", "fabric", "made of"),
-    "scene": ("scene", "occasion", "use"),
-    "audience": ("audience", "people", "who it is for"),
-    "price": ("price", "budget level", "price range"),
-    "brand": ("brand", "maker", "label"),
-    "colour": ("colour", "color", "shade"),
-    "pattern": ("pattern", "print", "surface"),
-    "form": ("form", "cut", "silhouette"),
-}
-DEFINITIONS: dict[str, tuple[str, ...]] = {
-    "product": ("What the note is about.", "The thing itself, by its common name."),
-    "style": ("The style that it follows.", "How it looks and feels as a whole."),
-    "material": ("What it is made of.", "The material or ingredient that people name."),
-    "scene": ("When and where it is used.", "The occasion it serves."),
-    "audience": ("Whom it suits.", "The people it is meant for."),
-    "price": ("How dear it is.", "The price range it belongs to."),
-    "brand": ("Who makes it.", "The brand on the label."),
-    "colour": ("Its main colour.", "The colour that the picture shows."),
-    "pattern": ("The pattern of its surface.", "What is printed or woven on it."),
-    "form": ("Its cut or outline.", "Whether it is drawn out or broad."),
-}
-VAGUE = ("What users of the category act on.", "Values that belong together.")
 
 
 class Fact(NamedTuple):
@@ -81,65 +52,6 @@ def words_of(interest: int, slot: str) -> tuple[Word, ...]:
     if slot == "brand":
         return category.brands
     return category.dimensions[SLOTS.index(slot)].values
-
-
-def slot_names(interest: int) -> dict[str, str]:
-    """What the catalogue calls every slot in an interest's category, such as `finish` for style in Beauty."""
-    dimensions = CATEGORIES[INTERESTS[interest].category].dimensions
-    return {slot: slot for slot in ALL_SLOTS} | {
-        slot: dimension.name for slot, dimension in zip(SLOTS, dimensions, strict=False)
-    }
-
-
-def true_page(interest: int, slots: Sequence[str] = ALL_SLOTS) -> tuple[Page, dict[str, str]]:
-    """The whole page of an interest's category path, in English, and the name of every slot on it."""
-    names = {slot: slot_names(interest)[slot] for slot in slots}
-    dimensions = [
-        Dimension(name, DEFINITIONS[slot][0], tuple(w[0] for w in _values(interest, slot)[:5]))
-        for slot, name in names.items()
-    ]
-    return Page(category_key(INTERESTS[interest].path), tuple(dimensions)), names
-
-
-def drawn_page(interest: int, rng: np.random.Generator) -> tuple[Page, dict[str, str]]:
-    """A page for one lesson: some slots are missing, and order, names, definitions and values vary."""
-    path = INTERESTS[interest].path
-    slots = [slot for slot in rng.permutation(ALL_SLOTS).tolist() if rng.random() < 0.8]
-    names = {slot: _name(interest, slot, rng) for slot in slots}
-    dimensions = tuple(
-        Dimension(names[slot], _definition(slot, rng), _examples(interest, slot, rng)) for slot in slots
-    )
-    return Page(category_key(path[: rng.integers(len(path) + 1)]), dimensions), names
-
-
-def _values(interest: int, slot: str) -> list[Word]:
-    if slot != "product":
-        return list(words_of(interest, slot))
-    path = INTERESTS[interest].path
-    return [
-        word
-        for i in INTERESTS
-        if i.path == path
-        for word in zip(*i.names, strict=True)
-    ]  # fmt: skip
-
-
-def _name(interest: int, slot: str, rng: np.random.Generator) -> str:
-    options = (slot_names(interest)[slot], *NAMES[slot])
-    return options[0] if rng.random() < 0.6 else options[int(rng.integers(len(options)))]
-
-
-def _definition(slot: str, rng: np.random.Generator) -> str:
-    options = (*DEFINITIONS[slot], VAGUE[int(rng.integers(len(VAGUE)))])
-    return options[int(rng.integers(len(options)))]
-
-
-def _examples(interest: int, slot: str, rng: np.random.Generator) -> tuple[str, ...]:
-    """Some of the values, in one language as a rule."""
-    values = _values(interest, slot)
-    language = int(rng.integers(2))
-    shown = rng.permutation(len(values))[: int(rng.integers(1, 6))].tolist()
-    return tuple(values[i][language if rng.random() < 0.9 else 1 - language] for i in shown)
 
 
 def reply_text(facts: Sequence[Fact], names: Mapping[str, str] | None, task: Task) -> str:

@@ -22,7 +22,13 @@ from demo.teacher.training import Course, Encoder, Progress, train
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MANIFEST = "manifest.json"
-_CODE = ("demo/*.py", "demo/teacher/*.py", "models/tags/*.py")
+_CODE = (
+    "demo/*.py",
+    "demo/teacher/*.py",
+    "models/tags/chain.py",
+    "models/tags/mining.py",
+    "models/tags/prompt.py",
+)
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow")
 _APART = 0x7EAC4E5  # between the seed of a world and that of the world its teacher was trained on
 
@@ -58,7 +64,8 @@ def make_teacher(recipe: Recipe, out: Path, tell: Callable[[Progress], None]) ->
 
     It is filled beside its place and renamed once complete: killed at any moment, it is there whole or not at all.
     """
-    final = out.resolve() / f"teacher-{recipe.identity()}"
+    identity = recipe.identity()
+    final = out.resolve() / f"teacher-{identity}"
     if (final / MANIFEST).is_file():
         return final, False
     half = final.parent / f".{final.name}.{os.getpid()}.unfinished"
@@ -66,7 +73,7 @@ def make_teacher(recipe: Recipe, out: Path, tell: Callable[[Progress], None]) ->
     half.mkdir(parents=True)
     try:
         losses = _fill(recipe, half, tell)
-        _write_manifest(recipe, half, losses)
+        _write_manifest(recipe, identity, half, losses)
         if not final.exists():  # else another process was quicker, with the same content
             half.rename(final)
     finally:
@@ -90,11 +97,11 @@ def _fill(recipe: Recipe, folder: Path, tell: Callable[[Progress], None]) -> lis
     return losses
 
 
-def _write_manifest(recipe: Recipe, folder: Path, losses: list[float]) -> None:
+def _write_manifest(recipe: Recipe, identity: str, folder: Path, losses: list[float]) -> None:
     (folder / "README.md").write_text(_card(recipe, losses), encoding="utf-8")
     files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
     facts = {
-        "identity": recipe.identity(),
+        "identity": identity,
         "recipe": asdict(
             replace(recipe, course=replace(recipe.course, seconds=_finite(recipe.course.seconds)))
         ),

@@ -15,13 +15,16 @@ from PIL import Image
 from demo.interests import INTERESTS
 from demo.notes import NUM_DRAWS, Notes, draw_notes
 from demo.pictures import draw_picture
-from demo.teacher.chains import LOOKS, Fact, drawn_page, facts_of, reply_text
+from demo.teacher.chains import LOOKS, Fact, facts_of, reply_text
+from demo.teacher.groupings import draw_grouping
+from demo.teacher.handbooks import drawn_page
 from demo.texts import note_text
 from demo.wording import SLOTS
 from demo.world import World, resolve
 from models.tags.prompt import NoteText, Prompt, Task, prompt_for
 
-CHAIN_SHARE, PAGE_SHARE, PICTURE_SHARE = 0.6, 0.75, 0.85
+GROUPING_SHARE = 0.12  # of lessons name a page instead of tagging a note
+CHAIN_SHARE, PAGE_SHARE, PICTURE_SHARE = 0.6, 0.8, 0.85
 
 
 class Lesson(NamedTuple):
@@ -74,9 +77,11 @@ def draw_lessons(school: School, round_: int) -> Iterator[Lesson]:
 
 
 def _lesson(school: School, note: int, rng: np.random.Generator) -> Lesson:
+    if rng.random() < GROUPING_SHARE:
+        return Lesson(*draw_grouping(rng), -1)
     task: Task = "chain" if rng.random() < CHAIN_SHARE else "tags"
     has_picture = rng.random() < PICTURE_SHARE
-    page, names = drawn_page(int(school.notes.interest[note]), rng)
+    page, names = drawn_page(int(school.notes.interest[note]), int(school.notes.language[note]), rng)
     has_page = rng.random() < PAGE_SHARE
     prompt = prompt_for(school.texts[note], page if has_page else None, task, has_picture=has_picture)
     facts = school.facts(note, has_picture=has_picture)

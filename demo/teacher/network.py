@@ -18,6 +18,7 @@ from transformers import (
 )
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
+from demo.teacher.initial import start_copying
 from demo.teacher.tokenizer import IMAGE
 
 PIXELS, PATCH, SHUFFLE = 64, 8, 2
@@ -99,6 +100,7 @@ def make_network(
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+    start_copying(network.model.text_model)
     # For heads this small the plain products are faster on a processor than the fused kernel, above all in bfloat16.
     network.set_attn_implementation("eager")
     network.generation_config = GenerationConfig(do_sample=False, max_new_tokens=512, **ids)

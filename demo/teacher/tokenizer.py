@@ -16,7 +16,10 @@ from transformers import PreTrainedTokenizerFast
 
 from demo.catalogue import CATEGORIES
 from demo.interests import INTERESTS
-from demo.teacher.chains import ALL_SLOTS, DEFINITIONS, LOOKS, NAMES, VAGUE, slot_names, words_of
+from demo.teacher.chains import ALL_SLOTS, LOOKS, words_of
+from demo.teacher.handbooks import DEFINITIONS, NAMES, VAGUE, slot_names
+from models.tags.chain import folded
+from models.tags.grouping import SYSTEM
 from models.tags.prompt import ANSWER_HEAD, NO_PAGE, NOTE_HEAD, PAGE_HEAD, RULES, STEPS, NoteText
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<end_of_utterance>"
@@ -30,6 +33,11 @@ RUNS = (
     '"}, {"dimension": "', '"}], "tags": ["', '"]}', '"}]}', '{"values": []}',
     '", "dimensions": [], "values": [], "tags": []}', '", "hashtags": [], "body": "',
     "\n- ", " Such as: ", ", ", ": ", ".\n- ", f".\n{NOTE_HEAD}\n", f"{NO_PAGE}\n{NOTE_HEAD}\n", " > ",
+    "What one note says where others say ", " or its like.", " or ",
+    'Category: "', '"\nNames in use, take them where they fit: ["', '"\nNames in use, take them where they fit: []',
+    "\nPhrases, grouped by a machine as a proposal:\n[[\"", ']\nPhrases, grouped by a machine as a proposal:\n[["',
+    '"]]\n' + ANSWER_HEAD, '"], ["', '{"dimensions": [{"name": "', '", "definition": "', '", "values": ["',
+    '"]}, {"name": "', '"]}]}',
 )  # fmt: skip
 MIN_COUNT = 4  # of a stretch of text that becomes one token
 
@@ -38,7 +46,8 @@ def train_tokenizer(
     notes: Sequence[NoteText], replies: Sequence[str], *, num_pieces: int, num_stretches: int
 ) -> PreTrainedTokenizerFast:
     """The tokenizer of these notes and replies: about `num_pieces` BPE pieces and at most `num_stretches` phrases."""
-    words = sorted({*_catalogue_words(), *(_capital(word) for word in _catalogue_words())})
+    known = _catalogue_words()
+    words = sorted({*known, *map(_capital, known), *map(folded, known)})
     fixed = [*RUNS, *_prompt_sentences()]
     stretches = _stretches(notes, words, num_stretches)
     tokenizer = Tokenizer(models.BPE())
@@ -93,7 +102,7 @@ def _capital(word: str) -> str:
 def _prompt_sentences() -> Iterable[str]:
     before, after = PAGE_HEAD.split("{category}")
     sentences = [text for texts in DEFINITIONS.values() for text in texts] + list(VAGUE)
-    return [RULES, *STEPS.values(), before, after, *sentences]
+    return [RULES, SYSTEM, *STEPS.values(), before, after + "\n- ", "all notes", *sentences]
 
 
 def _stretches(notes: Sequence[NoteText], words: Sequence[str], most: int) -> list[str]:

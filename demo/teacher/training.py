@@ -23,9 +23,9 @@ _POOL = 32  # batches that are sorted by length together
 class Course:
     """How long and how a teacher is trained; the defaults were chosen for two cores and three minutes."""
 
-    steps: int = 700
+    steps: int = 1000
     seconds: float = math.inf  # when less time than `steps` take is given, the schedule ends early
-    batch: int = 16  # lessons
+    batch: int = 8  # lessons
     rate: float = 3e-3
     warm_up: float = 0.04  # share of the schedule
     decay: float = 0.05  # AdamW's, on matrices alone

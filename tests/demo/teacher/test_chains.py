@@ -7,9 +7,12 @@ import json
 import numpy as np
 
 from demo.interests import INTERESTS
-from demo.teacher.chains import Fact, drawn_page, facts_of, reply_text, true_page
+from demo.teacher.chains import ALL_SLOTS, Fact, facts_of, reply_text
+from demo.teacher.groupings import draw_grouping
+from demo.teacher.handbooks import clusters_page, drawn_page, true_page
 from demo.teacher.lessons import School, draw_lessons
 from models.tags.chain import parse_reply
+from models.tags.grouping import SYSTEM, parse_grouping
 from models.tags.prompt import NoteText, prompt_for
 
 LAMP = next(i for i, interest in enumerate(INTERESTS) if interest.key == "bedside_lamp")
@@ -39,7 +42,10 @@ def test_a_chain_follows_the_page_and_leaves_out_what_it_does_not_ask_for() -> N
     assert json.loads(reply_text(FACTS, names, "chain")) == {
         "text": ["night lamp", "walnut", "small flats"],
         "picture": "red",
-        "dimensions": ["fabric", "shade"],  # the page asks for no product and no scene, the note states no price
+        "dimensions": [
+            "fabric",
+            "shade",
+        ],  # the page asks for no product and no scene, the note states no price
         "values": [
             {"dimension": "fabric", "value": "walnut", "evidence": "walnut"},
             {"dimension": "shade", "value": "red", "evidence": "picture"},
@@ -58,6 +64,8 @@ def test_every_reply_of_the_training_is_read_with_all_its_tags_grounded(school: 
     tasks, num_tags = set(), 0
     for round_ in range(3):
         for lesson in draw_lessons(school, round_):
+            if lesson.prompt.system == SYSTEM:
+                continue
             note = next(
                 t for t in school.texts if json.dumps(t.shown(), ensure_ascii=False) in lesson.prompt.user
             )
@@ -71,6 +79,20 @@ def test_every_reply_of_the_training_is_read_with_all_its_tags_grounded(school: 
     assert num_tags > 1000
 
 
+def test_every_page_that_a_lesson_names_is_read_and_merges_the_groups_of_both_languages() -> None:
+    merged = 0
+    for seed in range(200):
+        prompt, reply = draw_grouping(np.random.default_rng(seed))
+        groups = json.loads(prompt.user.splitlines()[-2])
+        page = parse_grouping(reply, [phrase for group in groups for phrase in group])
+        assert sum(len(d.values) for d in page) == sum(
+            len(d["values"]) for d in json.loads(reply)["dimensions"]
+        )
+        assert {d.name for d in page} <= {*ALL_SLOTS}
+        merged += any({value.isascii() for value in d.values} == {True, False} for d in page)
+    assert merged > 100
+
+
 def test_pages_call_dimensions_as_the_catalogue_does_and_name_the_words_of_the_category() -> None:
     page, names = true_page(SERUM, ("style", "audience"))
     assert names == {"style": "finish", "audience": "skin"}
@@ -82,11 +104,25 @@ def test_pages_call_dimensions_as_the_catalogue_does_and_name_the_words_of_the_c
 
 
 def test_drawn_pages_leave_dimensions_out_and_vary() -> None:
-    pages = [drawn_page(LAMP, np.random.default_rng(seed)) for seed in range(200)]
-    assert {len(names) for _, names in pages} >= {6, 8, 10}
+    pages = [drawn_page(LAMP, 0, np.random.default_rng(seed)) for seed in range(200)]
+    assert {len(names) for _, names in pages} >= {5, 7, 10}
     assert len({page.version for page, _ in pages}) == 200
-    assert all([d.name for d in page.dimensions] == list(names.values()) for page, names in pages)
-    assert all(len(set(names.values())) == len(names) for _, names in pages)
+    assert all({*names.values()} <= {d.name for d in page.dimensions} for page, names in pages)
+    assert all(len({*names.values()}) == len(names) for _, names in pages)
+
+
+def test_pages_of_clusters_name_a_dimension_after_a_value_in_the_notes_language_where_they_have_one() -> None:
+    seen = set()
+    for seed in range(100):
+        page, names = clusters_page(LAMP, 1, np.random.default_rng(seed))
+        by_name = {d.name: d for d in page.dimensions}
+        assert all(name in by_name[name].values for name in names.values())
+        for colours in ({"红色", "黑色", "蓝色"}, {"red", "black", "blue"}):
+            seen |= {min(colours) for d in page.dimensions if colours & {*d.values}}
+        if any("红色" in d.values for d in page.dimensions):
+            assert not names["colour"].isascii()
+        assert all("others say" in d.definition for d in page.dimensions)
+    assert len(seen) == 2
 
 
 def test_a_note_without_a_picture_gets_no_word_of_its_looks(school: School) -> None:
