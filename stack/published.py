@@ -30,9 +30,10 @@ def table_line(lake: Lake, table: Table) -> str:
 
 
 def where_to_look(lake: Lake) -> list[str]:
-    """Audit pages of the newest day, and a query on one of its tables."""
-    table = next(table for table in reversed(PUBLISHED) if lake.days(table))
-    day = lake.days(table)[-1]
+    """Audit pages of the newest day, and a query on one of its tables that has rows."""
+    newest = {table: lake.days(table)[-1] for table in PUBLISHED if lake.days(table)}
+    table = next((t for t in reversed(newest) if lake.manifest(t, newest[t])["rows"]), [*newest][-1])
+    day = newest[table]
     pages = sorted((lake.root / "audits").glob(f"*/ds={day}/*.html"))
     lines = [f"Audit pages of {day}:", *(f"  {page}" for page in newest_of_each(pages)), ""]
     files = lake.root / "tables" / table.folder / "ds=*" / "*.parquet"

@@ -36,6 +36,9 @@ STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("notes/embed_notes", (), ("note_embeddings",)),
     ("ids/train_quantizer", ("--if-missing",), ()),
     ("ids/assign_ids", (), ("semantic_ids",)),
+    ("tags/extract_tags", (), ("teacher_tags",)),
+    ("tags/build_vocabulary", (), ("tag_vocabulary",)),
+    ("tags/tag_notes", (), ("note_tags", "tag_postings")),
 )
 
 
