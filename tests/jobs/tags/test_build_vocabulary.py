@@ -35,7 +35,8 @@ def home(tmp_path: Path, encoder: Path) -> Path:
 
 
 def rows_of(lake: Lake, day: str) -> dict[tuple[str, str], tuple[str, str, int]]:
-    found = duckdb.read_parquet(lake.files(TAG_VOCABULARY, day)).fetchall()
+    with duckdb.connect() as reader:
+        found = reader.read_parquet(lake.files(TAG_VOCABULARY, day)).fetchall()
     return {(row[0], row[1]): (row[2], row[3], row[4]) for row in found}
 
 

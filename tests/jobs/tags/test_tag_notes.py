@@ -70,8 +70,9 @@ class Loader:
 
 
 def rows_of(lake: Lake, table: Any, day: str) -> list[dict[str, Any]]:
-    relation = duckdb.read_parquet(lake.files(table, day), hive_partitioning=False)
-    rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    with duckdb.connect() as reader:
+        relation = reader.read_parquet(lake.files(table, day), hive_partitioning=False)
+        rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
     return sorted(rows, key=lambda row: tuple(row[name] for name in table.key))
 
 
