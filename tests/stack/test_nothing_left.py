@@ -96,6 +96,7 @@ def test_however_the_command_line_ends_nothing_is_left(tmp_path: Path, number: s
     process.send_signal(number)
     process.wait(30)
     wait_until(lambda: members(tmp_path) == [])
+    assert members(tmp_path) == []
 
 
 def test_what_ran_before_the_stack_is_left_alone(tmp_path: Path) -> None:
