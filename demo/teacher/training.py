@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from transformers import Idefics3ForConditionalGeneration, Idefics3Processor
 
+from demo.teacher.eyes import open_eyes
 from demo.teacher.lessons import Lesson, School, draw_lessons
 from demo.teacher.tokenizer import AROUND, IMAGE, WHOLE
 
@@ -24,6 +25,7 @@ class Course:
     """How long and how a teacher is trained; the defaults were chosen for two cores and three minutes."""
 
     steps: int = 1000
+    eye_steps: int = 400  # before them, on pictures alone
     seconds: float = math.inf  # when less time than `steps` take is given, the schedule ends early
     batch: int = 8  # lessons
     rate: float = 3e-3
@@ -132,6 +134,7 @@ def train(
 ) -> list[float]:
     """Train in place; the losses, one a step. Same seed, steps and threads: same weights."""
     torch.set_num_threads(course.threads)
+    open_eyes(network, encoder.picture, encoder.school, course.eye_steps, seed)
     optimizer = _optimizer(network, course)
     network.train()
     losses: list[float] = []
