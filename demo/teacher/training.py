@@ -25,7 +25,7 @@ class Course:
     """How long and how a teacher is trained; the defaults were chosen for two cores and three minutes."""
 
     steps: int = 1000
-    eye_steps: int = 400  # before them, on pictures alone
+    eye_steps: int = 400  # before them, on pictures alone; no part of `seconds`
     seconds: float = math.inf  # when less time than `steps` take is given, the schedule ends early
     batch: int = 8  # lessons
     rate: float = 3e-3
