@@ -64,7 +64,8 @@ def _without_repeats(groups: list[list[str]]) -> list[list[str]]:
 
 
 def _reply(groups: list[list[str]]) -> str:
-    owner, found = _slot_of(), {}
+    owner = _slot_of()
+    found: dict[str, dict[str, object]] = {}
     for group in groups:
         slots = [owner[phrase] for phrase in group if phrase in owner]
         if not slots:

@@ -17,6 +17,7 @@ from demo.teacher.eyes import open_eyes
 from demo.teacher.lessons import Lesson, School, draw_lessons
 from demo.teacher.tokenizer import AROUND, IMAGE, WHOLE
 
+EYE_STEPS = 40  # on pictures alone, before every 100 steps of lessons; no part of `seconds`
 _POOL = 32  # batches that are sorted by length together
 
 
@@ -25,7 +26,6 @@ class Course:
     """How long and how a teacher is trained; the defaults were chosen for two cores and three minutes."""
 
     steps: int = 1000
-    eye_steps: int = 400  # before them, on pictures alone; no part of `seconds`
     seconds: float = math.inf  # when less time than `steps` take is given, the schedule ends early
     batch: int = 8  # lessons
     rate: float = 3e-3
@@ -134,7 +134,7 @@ def train(
 ) -> list[float]:
     """Train in place; the losses, one a step. Same seed, steps and threads: same weights."""
     torch.set_num_threads(course.threads)
-    open_eyes(network, encoder.picture, encoder.school, course.eye_steps, seed)
+    open_eyes(network, encoder.picture, encoder.school, EYE_STEPS * course.steps // 100, seed)
     optimizer = _optimizer(network, course)
     network.train()
     losses: list[float] = []

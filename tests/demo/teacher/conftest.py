@@ -15,7 +15,7 @@ from demo.teacher.training import Course, Progress
 TINY = Size(width=32, inner=64, layers=1, heads=2, vision_width=16, vision_inner=32, vision_layers=1)
 RECIPE = Recipe(
     7, num_notes=160, num_pieces=600, num_stretches=200, num_replies=60, size=TINY,
-    course=Course(steps=24, eye_steps=4, batch=4, rate=1e-2, threads=1),
+    course=Course(steps=24, batch=4, rate=1e-2, threads=1),
 )  # fmt: skip
 
 
