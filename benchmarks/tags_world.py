@@ -40,6 +40,7 @@ from models.tags.prompt import NoteText, Task, prompt_for
 
 SEED = 7
 ROUNDS = 2000  # bootstrap
+MAX_NEW_TOKENS = 200  # the longest right reply has about 140; one that goes in circles is cut off and unread
 CHANCE = {slot: 1 / len(words) for slot, words in LOOKS.items()}
 
 
@@ -109,7 +110,7 @@ def ask(loaded: Loaded, notes: Sequence[Note], way: Way) -> list[Answer]:
         picture = note.picture if way.has_picture else None
         page = true_page(note.interest)[0] if way.has_page else None
         asked.append(Asked(prompt_for(note.text, page, way.task, has_picture=picture is not None), picture))
-    return answers(loaded, asked)
+    return answers(loaded, asked, max_new_tokens=MAX_NEW_TOKENS)
 
 
 def score(note: Note, answer: Answer, way: Way) -> Score:

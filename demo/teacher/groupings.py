@@ -1,7 +1,8 @@
 """Lessons in naming: the groups of phrases that clusters find, and the handbook's page that a perfect teacher makes of them.
 
-Groups of one slot, in whichever language, become one dimension; phrases that are no value of the catalogue (pieces of
-names, mostly) are left out. The prompt and the form of the reply are those of `models.tags.grouping`.
+A group becomes a dimension that is called by its slot, in the group's own language. A second group of the same name is
+left out, and so are phrases that are no value of it (pieces of names, mostly). The prompt and the form of the reply are
+those of `models.tags.grouping`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import numpy as np
 
 from demo.interests import INTERESTS
 from demo.teacher.chains import ALL_SLOTS
-from demo.teacher.handbooks import DEFINITIONS, values_of
+from demo.teacher.handbooks import DEFINITIONS, name_of, values_of
 from models.tags.chain import folded
 from models.tags.grouping import grouping_prompt
 from models.tags.handbook import category_key
 from models.tags.prompt import Prompt
 
-_SLOT_SHARE, _HOME_SHARE, _PIECE_SHARE = 0.6, 0.6, 0.2
+_SLOT_SHARE, _AGAIN_SHARE, _HOME_SHARE, _PIECE_SHARE = 0.4, 0.04, 0.6, 0.2
 _MOST = 8  # values of a group
 
 
@@ -30,7 +31,7 @@ def draw_grouping(rng: np.random.Generator) -> tuple[Prompt, str]:
         _group(interest, slot, language, rng)
         for slot in ALL_SLOTS
         for language in range(2)
-        if rng.random() < _SLOT_SHARE
+        for _ in range(int(rng.random() < _SLOT_SHARE) + int(rng.random() < _AGAIN_SHARE))
     ]
     groups = [groups[i] for i in rng.permutation(len(groups)).tolist()]
     groups = _without_repeats(groups)
@@ -64,14 +65,16 @@ def _without_repeats(groups: list[list[str]]) -> list[list[str]]:
 
 def _reply(groups: list[list[str]]) -> str:
     owner = _slot_of()
-    phrases = [phrase for group in groups for phrase in group]
-    values = {slot: [phrase for phrase in phrases if owner.get(phrase) == slot] for slot in ALL_SLOTS}
-    dimensions = [
-        {"name": slot, "definition": DEFINITIONS[slot][0], "values": found}
-        for slot, found in values.items()
-        if found
-    ]
-    return json.dumps({"dimensions": dimensions}, ensure_ascii=False)
+    found: dict[str, dict[str, object]] = {}
+    for group in groups:
+        slots = [owner[phrase] for phrase in group if phrase in owner]
+        if not slots:
+            continue
+        slot = max(dict.fromkeys(slots), key=slots.count)
+        values = [phrase for phrase in group if owner.get(phrase) == slot]
+        name = name_of(slot, int(not values[0].isascii()))
+        found.setdefault(name, {"name": name, "definition": DEFINITIONS[slot][0], "values": values})
+    return json.dumps({"dimensions": list(found.values())}, ensure_ascii=False)
 
 
 @cache

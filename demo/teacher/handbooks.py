@@ -7,6 +7,7 @@ learns to read the page in front of it: what it does not ask for is left out of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from models.tags.chain import folded
 from models.tags.handbook import Dimension, Page, category_key
 from models.tags.mining import named_by_values
 
-CLUSTERS_SHARE, SLOT_SHARE = 0.5, 0.75
+CLUSTERS_SHARE, SLOT_SHARE = 0.33, 0.75  # of lessons' pages; of slots on a page
+_CHINESE = ["产品", "风格", "材质", "场景", "人群", "价格", "品牌", "颜色", "图案", "版型"]
+CHINESE = dict(zip(ALL_SLOTS, _CHINESE, strict=True))
 # What a page may call a slot (its own name first), and how it may define it: pages differ, so training pages do.
 NAMES: dict[str, tuple[str, ...]] = {
     "product": ("product", "item", "kind"),
@@ -70,8 +73,9 @@ def drawn_page(interest: int, language: int, rng: np.random.Generator) -> tuple[
 
     The names are those by which a note in `language` is to speak of the slots.
     """
-    if rng.random() < CLUSTERS_SHARE:
-        return clusters_page(interest, language, rng)
+    kind = rng.random()
+    if kind < 2 * CLUSTERS_SHARE:
+        return (clusters_page if kind < CLUSTERS_SHARE else named_page)(interest, language, rng)
     slots = _some_slots(rng)
     names = {slot: _name(interest, slot, rng) for slot in slots}
     dimensions = tuple(
@@ -112,25 +116,53 @@ def _examples(interest: int, slot: str, rng: np.random.Generator) -> tuple[str, 
 
 
 def clusters_page(interest: int, language: int, rng: np.random.Generator) -> tuple[Page, dict[str, str]]:
-    """A page as `build_handbook` makes it without a teacher: every dimension has the values of one language as a rule,
-    folded, with strangers among them, and is named after one of them. What a slot is called is the dimension of the
-    note's own language where the page has one.
-    """
-    groups, owners = [], []
+    """A page as `build_handbook` makes it without a teacher: a dimension is named after one of its values."""
+    groups = _groups(interest, rng)
+    clicks = {group.values[0]: 1 for group in groups}  # the first is clicked most, so it gives the name
+    dimensions = named_by_values([group.values for group in groups], clicks, None)
+    return Page(_category(interest, rng), dimensions), _names(groups, dimensions, language)
+
+
+def named_page(interest: int, language: int, rng: np.random.Generator) -> tuple[Page, dict[str, str]]:
+    """A page of the same groups as the teacher itself names them, see `demo.teacher.groupings`."""
+    groups = _groups(interest, rng)
+    dimensions = tuple(
+        Dimension(name_of(group.slot, group.language), DEFINITIONS[group.slot][0], tuple(group.values))
+        for group in groups
+    )
+    return Page(_category(interest, rng), dimensions), _names(groups, dimensions, language)
+
+
+class Group(NamedTuple):
+    """Values of one slot in one language, folded."""
+
+    slot: str
+    language: int
+    values: list[str]
+
+
+def _groups(interest: int, rng: np.random.Generator) -> list[Group]:
+    """What clusters find: groups of one language, with strangers among them, in any order."""
+    found = []
     for slot in _some_slots(rng):
-        for spoken in rng.permutation(2)[: 1 + (rng.random() < 0.6)].tolist():
-            values = [folded(word[spoken]) for word in values_of(interest, slot)]
-            groups.append(_with_strangers(_some(values, rng), slot, spoken, rng))
-            owners.append((slot, spoken))
-    clicks = {group[0]: 1 for group in groups}  # the first is clicked most, so it gives the name
-    order = rng.permutation(len(groups)).tolist()
-    dimensions = named_by_values([groups[i] for i in order], clicks, None)
-    names: dict[str, str] = {}
-    for at, dimension in zip(order, dimensions, strict=True):
-        slot, spoken = owners[at]
-        if slot not in names or spoken == language:
-            names[slot] = dimension.name
-    return Page(_category(interest, rng), dimensions), names
+        for language in rng.permutation(2)[: 1 + (rng.random() < 0.6)].tolist():
+            values = [folded(word[language]) for word in values_of(interest, slot)]
+            found.append(Group(slot, language, _with_strangers(_some(values, rng), slot, language, rng)))
+    return [found[i] for i in rng.permutation(len(found)).tolist()]
+
+
+def _names(groups: Sequence[Group], dimensions: Sequence[Dimension], language: int) -> dict[str, str]:
+    """What slots are called: by the dimension of the note's own language where the page has one."""
+    found: dict[str, str] = {}
+    for group, dimension in zip(groups, dimensions, strict=True):
+        if group.slot not in found or group.language == language:
+            found[group.slot] = dimension.name
+    return found
+
+
+def name_of(slot: str, language: int) -> str:
+    """What the teacher calls a slot whose values are in a language."""
+    return CHINESE[slot] if language else slot
 
 
 def _with_strangers(values: list[str], slot: str, language: int, rng: np.random.Generator) -> list[str]:

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 from transformers import Idefics3ForConditionalGeneration, Idefics3Processor
 
+from demo.teacher.eyes import open_eyes
 from demo.teacher.lessons import Lesson, School, draw_lessons
 from demo.teacher.tokenizer import AROUND, IMAGE, WHOLE
 
+EYE_STEPS = 40  # on pictures alone, before every 100 steps of lessons; no part of `seconds`
 _POOL = 32  # batches that are sorted by length together
 
 
@@ -132,6 +134,7 @@ def train(
 ) -> list[float]:
     """Train in place; the losses, one a step. Same seed, steps and threads: same weights."""
     torch.set_num_threads(course.threads)
+    open_eyes(network, encoder.picture, encoder.school, EYE_STEPS * course.steps // 100, seed)
     optimizer = _optimizer(network, course)
     network.train()
     losses: list[float] = []
