@@ -3,12 +3,15 @@
     python -m benchmarks.tags_world [--notes 400] [--steps N] [--teacher DIR]
 
 One model, five prompts: with the handbook's page and the chain of thought, without the page, without the chain (tags
-alone), without the picture, and with neither page nor chain. The pages are the catalogue's own, whole, in English.
-A tag is right where dimension and value are the truth's; any of a product's names is right. Intervals are 95 %
-bootstrap over notes (percentiles, the notes drawn together for all prompts, so that differences are paired).
+alone), without the picture, and with neither page nor chain. The pages are the catalogue's, in English, with what users
+of the world act on: all but the cut (`form`), which no click and no search depends on (demo/clicks.py, demo/queries.py).
+What they act on is the truth of the bars; a second table holds the same replies, and those under a page that has the cut
+too, against all that is true of a note. A tag is right where dimension and value are the truth's; any of a product's
+names is right. Intervals are 95 % bootstrap over notes (percentiles, the notes drawn together for all prompts, so that
+differences are paired).
 
-What the figures can say: the teacher learnt from chains of all these prompts, so they say what page, chain and picture
-add for *this* model on *this* generator's notes, nothing of real notes and real models.
+What the figures can say: the teacher learnt from chains of all these prompts, and without a page to say all that it sees,
+so they say what page, chain and picture add for *this* model on *this* generator's notes, nothing of real ones.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from benchmarks import report
 from demo.__main__ import main as make_world
 from demo.interests import INTERESTS
 from demo.teacher.__main__ import Teller
-from demo.teacher.chains import LOOKS
+from demo.teacher.chains import ALL_SLOTS, LOOKS
 from demo.teacher.folder import Recipe, make_teacher
 from demo.teacher.generation import Answer, Asked, Loaded, answers, load
 from demo.teacher.handbooks import slot_names, true_page
@@ -41,26 +44,26 @@ from models.tags.prompt import NoteText, Task, prompt_for
 SEED = 7
 ROUNDS = 2000  # bootstrap
 MAX_NEW_TOKENS = 200  # the longest right reply has about 140; one that goes in circles is cut off and unread
-CHANCE = {slot: 1 / len(words) for slot, words in LOOKS.items()}
+IDLE = ("form",)  # what nobody acts on
+ACTED_ON = tuple(slot for slot in ALL_SLOTS if slot not in IDLE)
+CHANCE = {slot: 1 / len(words) for slot, words in LOOKS.items() if slot in ACTED_ON}
 
 
 class Way(NamedTuple):
     """One way to ask."""
 
     name: str
-    has_page: bool
+    page: tuple[str, ...]  # the slots on it; none: no page
     task: Task
     has_picture: bool
 
 
-GUIDED = Way("handbook, chain", True, "chain", True)
-WAYS = (
-    GUIDED,
-    Way("no handbook", False, "chain", True),
-    Way("no chain", True, "tags", True),
-    Way("no handbook, no chain", False, "tags", True),
-    Way("no picture", True, "chain", False),
-)
+GUIDED = Way("handbook, chain", ACTED_ON, "chain", True)
+UNGUIDED = Way("no handbook", (), "chain", True)
+WITHOUT_CHAIN = Way("no chain", ACTED_ON, "tags", True)
+BLIND = Way("no picture", ACTED_ON, "chain", False)
+WHOLE = Way("handbook of everything, chain", ALL_SLOTS, "chain", True)
+WAYS = (GUIDED, UNGUIDED, WITHOUT_CHAIN, Way("no handbook, no chain", (), "tags", True), BLIND)
 
 
 @dataclass(frozen=True)
@@ -108,25 +111,26 @@ def ask(loaded: Loaded, notes: Sequence[Note], way: Way) -> list[Answer]:
     asked = []
     for note in notes:
         picture = note.picture if way.has_picture else None
-        page = true_page(note.interest)[0] if way.has_page else None
+        page = true_page(note.interest, way.page)[0] if way.page else None
         asked.append(Asked(prompt_for(note.text, page, way.task, has_picture=picture is not None), picture))
     return answers(loaded, asked, max_new_tokens=MAX_NEW_TOKENS)
 
 
-def score(note: Note, answer: Answer, way: Way) -> Score:
-    """Hold one answer against the truth."""
+def score(note: Note, answer: Answer, way: Way, asked_for: Sequence[str]) -> Score:
+    """Hold one answer against what is true of the slots asked for."""
     has_picture = way.has_picture and note.picture is not None
     read = parse_reply(
         answer.text, note.text.evidence_text(), has_picture=has_picture, is_truncated=answer.is_truncated
     )
-    slots = {name: slot for slot, name in slot_names(note.interest).items()} if way.has_page else {}
+    slots = {name: slot for slot, name in slot_names(note.interest).items()} if way.page else {}
+    true = {slot: values for slot, values in note.truth.items() if slot in asked_for}
     told = [(slots.get(tag.dimension, tag.dimension), folded(tag.value)) for tag in read.tags]
     by_slot: dict[str, str] = {}
     for slot, value in told:
         by_slot.setdefault(slot, value)
-    right = sum(value in note.truth.get(slot, ()) for slot, value in by_slot.items())
+    right = sum(value in true.get(slot, ()) for slot, value in by_slot.items())
     repeated = len(told) - len(by_slot) + read.num_repeated
-    return Score(len(told), right, len(note.truth), repeated, _is_read(read), by_slot)
+    return Score(len(told), right, len(true), repeated, _is_read(read), by_slot)
 
 
 def _is_read(read: Parsed) -> bool:
@@ -162,6 +166,29 @@ def _shown(rounds: np.ndarray) -> str:
     return f"{100 * figure:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
+def tables(
+    notes: Sequence[Note], replies: Mapping[Way, Sequence[Answer]], draws: np.ndarray, asked_for: Sequence[str]
+) -> tuple[dict[Way, list[Score]], dict[Way, Measured], list[dict[str, object]]]:
+    """Scores, figures and the rows of a table for replies, held against what is true of the slots asked for."""
+    scores = {
+        way: [score(n, a, way, asked_for) for n, a in zip(notes, given, strict=True)]
+        for way, given in replies.items()
+    }
+    measured = {way: measure(of, draws) for way, of in scores.items()}
+    rows: list[dict[str, object]] = [
+        {
+            "prompt": way.name,
+            "precision %": _shown(found.precision),
+            "recall %": _shown(found.recall),
+            "F1 %": _shown(found.f1),
+            "redundant %": _shown(found.redundant),
+            "unread": sum(not s.is_read for s in scores[way]),
+        }
+        for way, found in measured.items()
+    ]
+    return scores, measured, rows
+
+
 def looks_row(notes: Sequence[Note], scores: Sequence[Score], way: Way) -> dict[str, object]:
     """What is said of the attributes that only the picture shows, over the notes that have a fine picture."""
     pictured = [(n, s) for n, s in zip(notes, scores, strict=True) if n.picture is not None]
@@ -192,23 +219,14 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_world(["--notes", str(args.notes), "--seed", str(SEED), "--days", "2", "--out", f"{folder}/world"])
         notes = list(notes_of(Path(folder) / "world"))
-    scores = {way: [score(n, a, way) for n, a in zip(notes, ask(loaded, notes, way), strict=True)] for way in WAYS}
+    replies = {way: ask(loaded, notes, way) for way in (*WAYS, WHOLE)}
     rng = np.random.default_rng(SEED)
     draws = np.vstack([rng.integers(0, len(notes), (ROUNDS, len(notes))), np.arange(len(notes))])
-    measured = {way: measure(of, draws) for way, of in scores.items()}
-    rows = [
-        {
-            "prompt": way.name,
-            "precision %": _shown(found.precision),
-            "recall %": _shown(found.recall),
-            "F1 %": _shown(found.f1),
-            "redundant %": _shown(found.redundant),
-            "unread": sum(not s.is_read for s in scores[way]),
-        }
-        for way, found in measured.items()
-    ]
-    looks = [looks_row(notes, scores[way], way) for way in (GUIDED, WAYS[-1])]
-    sys.stdout.write(report.table(looks) + "\n\n")
+    scores, measured, rows = tables(notes, {way: replies[way] for way in WAYS}, draws, ACTED_ON)
+    all_ways = {way: replies[way] for way in (WHOLE, *WAYS)}
+    everything = tables(notes, all_ways, draws, ALL_SLOTS)[2]
+    looks = [looks_row(notes, scores[way], way) for way in (GUIDED, BLIND)]
+    sys.stdout.write(report.table(everything) + "\n\n" + report.table(looks) + "\n\n")
     report.write(
         "tags_world",
         rows,
@@ -216,6 +234,7 @@ def main(argv: list[str]) -> None:
         command="python -m benchmarks.tags_world " + " ".join(argv),
         packages=["torch", "transformers", "tokenizers"],
         looks=looks,
+        everything=everything,
         notes=len(notes),
     )
 
@@ -225,11 +244,11 @@ def _bars(
 ) -> dict[str, bool]:
     """The promises: paired differences of F1 above zero, and looks that are not made up without a picture."""
     bars = {}
-    for way in WAYS[1:3]:
+    for way in (UNGUIDED, WITHOUT_CHAIN):
         difference = measured[GUIDED].f1 - measured[way].f1
         low = interval(difference)[1]
         bars[f"F1 of handbook and chain beats {way.name} (difference {_shown(difference)} points)"] = low > 0
-    with_, without = (looks_row(notes, scores[way], way) for way in (GUIDED, WAYS[-1]))
+    with_, without = (looks_row(notes, scores[way], way) for way in (GUIDED, BLIND))
     for slot, chance in CHANCE.items():
         key = f"{slot}: right % of notes (chance {100 * chance:.0f})"
         bars[f"{slot} with the picture {with_[key]:.1f} %, without {without[key]:.1f} %: at chance or not said"] = (

@@ -56,7 +56,7 @@ class Teller:
             return
         self.said = time.monotonic()
         log(
-            f"teacher: step {progress.step} of {progress.steps}, loss {progress.loss:.3f}, "
+            f"teacher: {progress.stage}, step {progress.step} of {progress.steps}, loss {progress.loss:.3f}, "
             f"about {progress.seconds_left:.0f} s left"
         )
 

@@ -6,7 +6,8 @@ it, by linear layers that are thrown away afterwards. A step costs a fraction of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -25,11 +26,12 @@ def open_eyes(
     school: School,
     steps: int,
     seed: int,
-) -> None:
-    """Train encoder and connector in place.
+) -> Iterator[tuple[float, float]]:
+    """Train encoder and connector in place; yields every step's loss and the seconds since the first began.
 
     `picture` gives the pixels of a note's picture, (1, 3, side, side).
     """
+    started = time.monotonic()
     rng = np.random.default_rng([seed, 4])
     torch.manual_seed(seed)
     readers = nn.ModuleList(nn.Linear(network.config.text_config.hidden_size, len(w)) for w in LOOKS.values())
@@ -52,3 +54,4 @@ def open_eyes(
         loss.backward()
         optimizer.step()
         schedule.step()
+        yield loss.item(), time.monotonic() - started

@@ -17,6 +17,7 @@ from models.tags.handbook import Page
 
 Task = Literal["chain", "tags"]  # chain: observations, dimensions, evidence, tags; tags: the tags alone
 MAX_TITLE, MAX_BODY, MAX_HASHTAGS = 200, 1200, 20  # characters, characters, hashtags
+MAX_VALUES = 8  # of a dimension, the most clicked ones: enough to see what it is about, and paid for with every note
 
 RULES = (
     "You tag notes for a recommender. Tags are fine-grained, never repeat one another, and follow what users care about. "
@@ -89,11 +90,11 @@ def prompt_for(note: NoteText, page: Page | None, task: Task, *, has_picture: bo
 def _page_lines(page: Page | None) -> Sequence[str]:
     if page is None:
         return [NO_PAGE]
-    dimensions = [f"- {d.name}: {d.definition} Such as: {', '.join(d.values)}." for d in page.dimensions]
+    dimensions = [f"- {d.name}: {d.definition} Such as: {', '.join(d.values[:MAX_VALUES])}." for d in page.dimensions]
     return [PAGE_HEAD.format(category=page.category or "all notes"), *dimensions]
 
 
 def prompt_version() -> str:
     """Twelve hexadecimal digits that stand for every word that is ours in a prompt, and its limits."""
     words = [RULES, *STEPS.values(), PAGE_HEAD, NO_PAGE, NOTE_HEAD, ANSWER_HEAD]
-    return hashlib.sha256(json.dumps([*words, MAX_TITLE, MAX_BODY, MAX_HASHTAGS]).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([*words, MAX_TITLE, MAX_BODY, MAX_HASHTAGS, MAX_VALUES]).encode()).hexdigest()[:12]
