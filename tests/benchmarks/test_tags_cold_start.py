@@ -22,7 +22,7 @@ from benchmarks.cold_retrieval import (
     vector_scores,
 )
 from benchmarks.cold_world import cold_world, fits
-from benchmarks.tags_cold_start import Table, measured
+from benchmarks.tags_cold_start import Known, Table, arms_of, bars_of, measured, rows_of
 
 
 def test_a_note_scores_its_weights_times_the_mean_weights_of_the_history() -> None:
@@ -146,3 +146,16 @@ def test_cold_is_what_nobody_clicked_in_the_log_up_to_the_end_of_the_local_day(t
     assert [ids[at] for at in ann.history] == ["seen"]
     assert [ids[at] for at in ann.clicked] == ["new"]
     assert sorted(ids[at] for at in ann.fitting) == ["new", "old"]  # colour and style: tactical is the fourth
+
+
+def test_every_arm_has_its_line_and_the_promise_is_of_tags_over_titles() -> None:
+    postings = {"tags": {("product", "tent"): [Posting(0, 2.0), Posting(1, 2.0)]}}
+    vectors_ND = np.eye(100)  # no two titles are alike
+    categories_NC = np.ones((100, 1))
+    known = Known(postings, {"title": vectors_ND, "title and body": vectors_ND}, categories_NC)
+    table = Table("t", [[0], [0]], range(1, 100), [{1}, {1}])
+    found = measured(table, arms_of(known, table.histories, table.candidates))
+    assert found["tags"].tolist() == found["tags + category"].tolist() == [1.0, 1.0]
+    assert found["title"].tolist() == found["random"].tolist() == pytest.approx([50 / 99] * 2)
+    assert [row["arm"] for row in rows_of(table, found, 1)][:3] == ["tags", "title", "title and body"]
+    assert list(bars_of([(table, found)], 1).values()) == [True]
