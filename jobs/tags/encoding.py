@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.tags.asking import Question, Token
+from jobs.tags.picture_processor import find_processor
 from models.tags.disarm import disarmed
 
 
@@ -72,12 +73,15 @@ class Reader:
 
 
 def load_reader(folder: Path, *, reads_pictures: bool) -> Reader:
-    """The processor and tokenizer in a folder; images are handled by PIL, torchvision is not needed."""
-    from transformers import AutoProcessor, AutoTokenizer
+    """The processor and tokenizer in a folder; images are handled by PIL, torchvision is not needed.
+
+    Raises `ConfigError` where the model's family cannot do without it.
+    """
+    from transformers import AutoTokenizer
 
     if not reads_pictures:
         return Reader(None, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
-    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False, backend="pil")
+    processor = find_processor(folder)
     return Reader(processor, processor.tokenizer)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from jobs.config import ConfigError
 from jobs.tags.asking import Question, Reply, Token
+from jobs.tags.picture_processor import find_processor
 from models.notes.pictures import FORMATS
 from models.tags.distillation import IGNORED
 from models.tags.prompt import Prompt
@@ -167,7 +168,6 @@ def open_student(
         AutoConfig,
         AutoModelForCausalLM,
         AutoModelForImageTextToText,
-        AutoProcessor,
         AutoTokenizer,
     )
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
@@ -179,7 +179,7 @@ def open_student(
             AutoConfig.from_pretrained(name, trust_remote_code=False).model_type
             in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
         )
-        processor = (AutoProcessor if sees else AutoTokenizer).from_pretrained(name, trust_remote_code=False)
+        processor = find_processor(name) if sees else AutoTokenizer.from_pretrained(name, trust_remote_code=False)
         kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
         network = kind.from_pretrained(name, use_safetensors=True, trust_remote_code=False, **options)
     except (OSError, ValueError, ImportError) as error:

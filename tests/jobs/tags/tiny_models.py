@@ -33,11 +33,13 @@ SIZES = {
 }
 
 
-def _tokenizer(texts: Sequence[str] = WORDS, size: int = 400) -> PreTrainedTokenizerFast:
+def _tokenizer(
+    texts: Sequence[str] = WORDS, size: int = 400, signs: Sequence[str] = ()
+) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    special = ["<pad>", "<s>", "</s>", "<image>"]
+    special = ["<pad>", "<s>", "</s>", "<image>", *signs]
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         special_tokens=special,
@@ -48,6 +50,11 @@ def _tokenizer(texts: Sequence[str] = WORDS, size: int = 400) -> PreTrainedToken
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="</s>", pad_token="<pad>", bos_token="<s>"
     )
+
+
+def plain_tokenizer(signs: Sequence[str]) -> PreTrainedTokenizerFast:
+    """A tokenizer of few words in which a family's signs are one token each."""
+    return _tokenizer(signs=signs)
 
 
 def tiny_llava(
@@ -85,7 +92,7 @@ def tiny_llava(
     )
     torch.manual_seed(seed)
     model = LlavaForConditionalGeneration(config)
-    _widened(model)
+    widened(model)
     model.generation_config.eos_token_id, model.generation_config.pad_token_id = list(stop), 0
     model.save_pretrained(folder)
     processor = LlavaProcessor(
@@ -107,15 +114,15 @@ def tiny_llama(folder: Path, *, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SIZES, **ids))
-    _widened(model)
+    widened(model)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
-def _widened(model: torch.nn.Module) -> None:
+def widened(model: torch.nn.Module) -> None:
     """Larger weights, so that the likeliest token is clearly so and replies differ."""
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            if weight.dim() > 1 and "vision" not in name:
+            if weight.dim() > 1 and "vision" not in name and "visual" not in name:
                 weight.mul_(8.0)
