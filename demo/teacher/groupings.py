@@ -1,8 +1,8 @@
-"""Lessons in naming: the groups of phrases that clusters find, and the handbook's page that a perfect teacher makes of them.
+"""Lessons in naming: the groups of phrases that clusters find, and what a perfect teacher calls them.
 
-A group becomes a dimension that is called by its slot, in the group's own language. A second group of the same name is
-left out, and so are phrases that are no value of it (pieces of names, mostly). The prompt and the form of the reply are
-those of `models.tags.grouping`.
+A group is called by the slot that most of its values belong to, in English, whatever their language; phrases of it that
+are no value of that slot (pieces of names, mostly) are left out, and a group without a value is no dimension. The prompt
+and the form of the reply are those of `models.tags.grouping`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import numpy as np
 
 from demo.interests import INTERESTS
 from demo.teacher.chains import ALL_SLOTS
-from demo.teacher.handbooks import DEFINITIONS, name_of, values_of
+from demo.teacher.handbooks import DEFINITIONS, values_of
 from models.tags.chain import folded
-from models.tags.grouping import grouping_prompt
+from models.tags.grouping import NOTHING, grouping_prompt
 from models.tags.handbook import category_key
 from models.tags.prompt import Prompt
 
-_SLOT_SHARE, _AGAIN_SHARE, _HOME_SHARE, _PIECE_SHARE = 0.4, 0.04, 0.6, 0.2
-_MOST = 8  # values of a group
+_SLOT_SHARE, _AGAIN_SHARE, _HOME_SHARE, _PIECE_SHARE = 0.5, 0.05, 0.6, 0.25
+_NOTHING_SHARE = 0.05  # of groups: pieces alone
+_MOST = 10  # values of a group
 
 
 def draw_grouping(rng: np.random.Generator) -> tuple[Prompt, str]:
@@ -45,10 +46,12 @@ def _group(interest: int, slot: str, language: int, rng: np.random.Generator) ->
     """Values of a slot, from one category as a rule, and at times a piece of a phrase among them."""
     if rng.random() >= _HOME_SHARE:
         interest = int(rng.integers(len(INTERESTS)))
+    pieces = _pieces()[language]
+    if rng.random() < _NOTHING_SHARE:
+        return [pieces[i] for i in rng.integers(len(pieces), size=int(rng.integers(1, 3))).tolist()]
     values = [folded(word[language]) for word in values_of(interest, slot)]
     found = [values[i] for i in rng.permutation(len(values))[: int(rng.integers(1, _MOST + 1))]]
     if rng.random() < _PIECE_SHARE:
-        pieces = _pieces()[language]
         found.insert(int(rng.integers(len(found) + 1)), pieces[int(rng.integers(len(pieces)))])
     return list(dict.fromkeys(found))
 
@@ -65,16 +68,19 @@ def _without_repeats(groups: list[list[str]]) -> list[list[str]]:
 
 def _reply(groups: list[list[str]]) -> str:
     owner = _slot_of()
-    found: dict[str, dict[str, object]] = {}
-    for group in groups:
+    found: list[dict[str, object]] = []
+    for number, group in enumerate(groups, 1):
         slots = [owner[phrase] for phrase in group if phrase in owner]
-        if not slots:
-            continue
-        slot = max(dict.fromkeys(slots), key=slots.count)
-        values = [phrase for phrase in group if owner.get(phrase) == slot]
-        name = name_of(slot, int(not values[0].isascii()))
-        found.setdefault(name, {"name": name, "definition": DEFINITIONS[slot][0], "values": values})
-    return json.dumps({"dimensions": list(found.values())}, ensure_ascii=False)
+        slot = max(dict.fromkeys(slots), key=slots.count) if slots else NOTHING
+        found.append(
+            {
+                "group": number,
+                "name": slot,
+                "definition": DEFINITIONS[slot][0] if slots else "",
+                "leave_out": [phrase for phrase in group if owner.get(phrase) != slot] if slots else [],
+            }
+        )
+    return json.dumps({"groups": found}, ensure_ascii=False)
 
 
 @cache

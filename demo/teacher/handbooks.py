@@ -1,4 +1,4 @@
-"""Pages of a handbook for lessons: as a teacher would name them, and as clusters name them.
+"""Pages of a handbook for lessons: as the teacher itself names mined ones, and by other names.
 
 Pages differ in which dimensions they have, in which order, by which names and with which values, so that the teacher
 learns to read the page in front of it: what it does not ask for is left out of the reply.
@@ -7,7 +7,6 @@ learns to read the page in front of it: what it does not ask for is left out of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,11 +16,13 @@ from demo.teacher.chains import ALL_SLOTS, words_of
 from demo.wording import SLOTS
 from models.tags.chain import folded
 from models.tags.handbook import Dimension, Page, category_key
-from models.tags.mining import named_by_values
+from models.tags.prompt import MAX_VALUES
 
-CLUSTERS_SHARE, SLOT_SHARE = 0.33, 0.75  # of lessons' pages; of slots on a page
-_CHINESE = ["产品", "风格", "材质", "场景", "人群", "价格", "品牌", "颜色", "图案", "版型"]
-CHINESE = dict(zip(ALL_SLOTS, _CHINESE, strict=True))
+MINED_SHARE, SLOT_SHARE, STRANGERS_SHARE = (
+    0.5,
+    0.75,
+    0.3,
+)  # of lessons' pages; of slots on a page; of mined dimensions
 # What a page may call a slot (its own name first), and how it may define it: pages differ, so training pages do.
 NAMES: dict[str, tuple[str, ...]] = {
     "product": ("product", "item", "kind"),
@@ -68,20 +69,33 @@ def true_page(interest: int, slots: Sequence[str] = ALL_SLOTS) -> tuple[Page, di
     return Page(category_key(INTERESTS[interest].path), tuple(dimensions)), names
 
 
-def drawn_page(interest: int, language: int, rng: np.random.Generator) -> tuple[Page, dict[str, str]]:
-    """A page for one lesson: some slots are missing, and order, names, definitions and values vary.
-
-    The names are those by which a note in `language` is to speak of the slots.
-    """
-    kind = rng.random()
-    if kind < 2 * CLUSTERS_SHARE:
-        return (clusters_page if kind < CLUSTERS_SHARE else named_page)(interest, language, rng)
-    slots = _some_slots(rng)
-    names = {slot: _name(interest, slot, rng) for slot in slots}
-    dimensions = tuple(
-        Dimension(names[slot], _definition(slot, rng), _examples(interest, slot, rng)) for slot in slots
-    )
+def drawn_page(interest: int, rng: np.random.Generator) -> tuple[Page, dict[str, str]]:
+    """A page for one lesson and the name of every slot on it: some slots are missing, the rest varies."""
+    slots = [slot for slot in rng.permutation(ALL_SLOTS).tolist() if rng.random() < SLOT_SHARE]
+    if rng.random() < MINED_SHARE:
+        names = {slot: slot for slot in slots}
+        dimensions = tuple(Dimension(s, DEFINITIONS[s][0], _mined_values(interest, s, rng)) for s in slots)
+    else:
+        names = {slot: _name(interest, slot, rng) for slot in slots}
+        dimensions = tuple(
+            Dimension(names[s], _definition(s, rng), _examples(interest, s, rng)) for s in slots
+        )
     return Page(_category(interest, rng), dimensions), names
+
+
+def _mined_values(interest: int, slot: str, rng: np.random.Generator) -> tuple[str, ...]:
+    """Values as a mined page has them: folded, of one language or two by turns, at times with those of other categories."""
+    values = _some(values_of(interest, slot), rng)
+    if rng.random() < STRANGERS_SHARE:
+        values += _some(values_of(int(rng.integers(len(INTERESTS))), slot), rng)
+    languages = ((0, 1), (0, 1), (0,), (1,))[int(rng.integers(4))]
+    told = (folded(word[language]) for word in values for language in languages)
+    return tuple(dict.fromkeys(told))[:MAX_VALUES]
+
+
+def _some(values: list[Word], rng: np.random.Generator) -> list[Word]:
+    """One to six of some values, in any order."""
+    return [values[i] for i in rng.permutation(len(values))[: int(rng.integers(1, 7))].tolist()]
 
 
 def values_of(interest: int, slot: str) -> list[Word]:
@@ -99,7 +113,7 @@ def values_of(interest: int, slot: str) -> list[Word]:
 
 def _name(interest: int, slot: str, rng: np.random.Generator) -> str:
     options = (slot_names(interest)[slot], *NAMES[slot])
-    return options[0] if rng.random() < 0.6 else options[int(rng.integers(len(options)))]
+    return options[0] if rng.random() < 0.7 else options[int(rng.integers(len(options)))]
 
 
 def _definition(slot: str, rng: np.random.Generator) -> str:
@@ -113,73 +127,6 @@ def _examples(interest: int, slot: str, rng: np.random.Generator) -> tuple[str, 
     language = int(rng.integers(2))
     shown = rng.permutation(len(values))[: int(rng.integers(1, 6))].tolist()
     return tuple(values[i][language if rng.random() < 0.9 else 1 - language] for i in shown)
-
-
-def clusters_page(interest: int, language: int, rng: np.random.Generator) -> tuple[Page, dict[str, str]]:
-    """A page as `build_handbook` makes it without a teacher: a dimension is named after one of its values."""
-    groups = _groups(interest, rng)
-    clicks = {group.values[0]: 1 for group in groups}  # the first is clicked most, so it gives the name
-    dimensions = named_by_values([group.values for group in groups], clicks, None)
-    return Page(_category(interest, rng), dimensions), _names(groups, dimensions, language)
-
-
-def named_page(interest: int, language: int, rng: np.random.Generator) -> tuple[Page, dict[str, str]]:
-    """A page of the same groups as the teacher itself names them, see `demo.teacher.groupings`."""
-    groups = _groups(interest, rng)
-    dimensions = tuple(
-        Dimension(name_of(group.slot, group.language), DEFINITIONS[group.slot][0], tuple(group.values))
-        for group in groups
-    )
-    return Page(_category(interest, rng), dimensions), _names(groups, dimensions, language)
-
-
-class Group(NamedTuple):
-    """Values of one slot in one language, folded."""
-
-    slot: str
-    language: int
-    values: list[str]
-
-
-def _groups(interest: int, rng: np.random.Generator) -> list[Group]:
-    """What clusters find: groups of one language, with strangers among them, in any order."""
-    found = []
-    for slot in _some_slots(rng):
-        for language in rng.permutation(2)[: 1 + (rng.random() < 0.6)].tolist():
-            values = [folded(word[language]) for word in values_of(interest, slot)]
-            found.append(Group(slot, language, _with_strangers(_some(values, rng), slot, language, rng)))
-    return [found[i] for i in rng.permutation(len(found)).tolist()]
-
-
-def _names(groups: Sequence[Group], dimensions: Sequence[Dimension], language: int) -> dict[str, str]:
-    """What slots are called: by the dimension of the note's own language where the page has one."""
-    found: dict[str, str] = {}
-    for group, dimension in zip(groups, dimensions, strict=True):
-        if group.slot not in found or group.language == language:
-            found[group.slot] = dimension.name
-    return found
-
-
-def name_of(slot: str, language: int) -> str:
-    """What the teacher calls a slot whose values are in a language."""
-    return CHINESE[slot] if language else slot
-
-
-def _with_strangers(values: list[str], slot: str, language: int, rng: np.random.Generator) -> list[str]:
-    """Values with some of the same slot from another category behind them."""
-    if slot == "product" or rng.random() < 0.6:
-        return values
-    others = [folded(w[language]) for w in words_of(int(rng.integers(len(INTERESTS))), slot)]
-    return list(dict.fromkeys([*values, *_some(others, rng)[:3]]))
-
-
-def _some(values: list[str], rng: np.random.Generator) -> list[str]:
-    """One to six of some values, in any order."""
-    return [values[i] for i in rng.permutation(len(values))[: int(rng.integers(1, 7))]]
-
-
-def _some_slots(rng: np.random.Generator) -> list[str]:
-    return [slot for slot in rng.permutation(ALL_SLOTS).tolist() if rng.random() < SLOT_SHARE]
 
 
 def _category(interest: int, rng: np.random.Generator) -> str:

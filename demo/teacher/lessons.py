@@ -23,7 +23,7 @@ from demo.wording import SLOTS
 from demo.world import World, resolve
 from models.tags.prompt import NoteText, Prompt, Task, prompt_for
 
-GROUPING_SHARE = 0.08  # of lessons name a page instead of tagging a note
+GROUPING_SHARE = 0.1  # of lessons name a page instead of tagging a note
 CHAIN_SHARE, PAGE_SHARE, PICTURE_SHARE = 0.6, 0.8, 0.85
 
 
@@ -81,7 +81,7 @@ def _lesson(school: School, note: int, rng: np.random.Generator) -> Lesson:
         return Lesson(*draw_grouping(rng), -1)
     task: Task = "chain" if rng.random() < CHAIN_SHARE else "tags"
     has_picture = rng.random() < PICTURE_SHARE
-    page, names = drawn_page(int(school.notes.interest[note]), int(school.notes.language[note]), rng)
+    page, names = drawn_page(int(school.notes.interest[note]), rng)
     has_page = rng.random() < PAGE_SHARE
     prompt = prompt_for(school.texts[note], page if has_page else None, task, has_picture=has_picture)
     facts = school.facts(note, has_picture=has_picture)

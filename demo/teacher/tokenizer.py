@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from demo.catalogue import CATEGORIES
 from demo.interests import INTERESTS
 from demo.teacher.chains import ALL_SLOTS, LOOKS, words_of
-from demo.teacher.handbooks import CHINESE, DEFINITIONS, NAMES, VAGUE, slot_names
+from demo.teacher.handbooks import DEFINITIONS, NAMES, VAGUE, slot_names
 from models.tags.chain import folded
 from models.tags.grouping import SYSTEM
 from models.tags.prompt import ANSWER_HEAD, NO_PAGE, NOTE_HEAD, PAGE_HEAD, RULES, STEPS, NoteText
@@ -33,11 +33,10 @@ RUNS = (
     '"}, {"dimension": "', '"}], "tags": ["', '"]}', '"}]}', '{"values": []}',
     '", "dimensions": [], "values": [], "tags": []}', '", "hashtags": [], "body": "',
     "\n- ", " Such as: ", ", ", ": ", ".\n- ", f".\n{NOTE_HEAD}\n", f"{NO_PAGE}\n{NOTE_HEAD}\n", " > ",
-    "What one note says where others say ", " or its like.", " or ",
     'Category: "', '"\nNames in use, take them where they fit: ["', '"\nNames in use, take them where they fit: []',
-    "\nPhrases, grouped by a machine as a proposal:\n[[\"", ']\nPhrases, grouped by a machine as a proposal:\n[["',
-    '"]]\n' + ANSWER_HEAD, '"], ["', '{"dimensions": [{"name": "', '", "definition": "', '", "values": ["',
-    '"]}, {"name": "', '"]}]}',
+    '\nPhrases, grouped by a machine:\n1: ["', ']\nPhrases, grouped by a machine:\n1: ["', '"]\n' + ANSWER_HEAD,
+    '{"groups": [{"group": ', ', "name": "', '", "definition": "', '", "leave_out": ["', '", "leave_out": []}, {"group": ',
+    '", "leave_out": []}]}', '"]}, {"group": ', ', "name": "none", "definition": "', *(f'"]\n{n}: ["' for n in range(2, 21)),
 )  # fmt: skip
 MIN_COUNT = 4  # of a stretch of text that becomes one token
 
@@ -84,7 +83,6 @@ def _corpus(notes: Sequence[NoteText], replies: Sequence[str]) -> Iterator[str]:
 def _catalogue_words() -> set[str]:
     """Every value and name of the catalogue, in both languages, and what slots may be called."""
     found = {name for names in NAMES.values() for name in names}
-    found |= {*CHINESE.values()}
     found |= {part for interest in INTERESTS for part in interest.path}
     found |= {name for interest in INTERESTS for names in interest.names for name in names}
     found |= {word for words in LOOKS.values() for pair in words for word in pair}

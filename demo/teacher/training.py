@@ -174,7 +174,8 @@ def _optimizers(
     network: Idefics3ForConditionalGeneration, course: Course
 ) -> tuple[torch.optim.Muon, torch.optim.AdamW]:
     """Muon for what maps vectors to vectors, AdamW for embeddings, convolutions, scales and shifts."""
-    matrices, others = [], []
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for module in network.modules():
         is_between = isinstance(module, torch.nn.Linear) and module is not network.lm_head
         for parameter in module.parameters(recurse=False):

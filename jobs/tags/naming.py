@@ -67,7 +67,7 @@ def _by_teacher(draft: Draft, reply: Reply) -> Named | None:
     try:
         if reply.outcome != "ok":
             raise GroupingError(reply.problem or reply.outcome)
-        return Named(parse_grouping(reply.text, [v for group in draft.groups for v in group]), "teacher")
+        return Named(parse_grouping(reply.text, draft.groups), "teacher")
     except GroupingError as error:
         page = draft.category or "all notes"
         log.warning(

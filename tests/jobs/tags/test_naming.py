@@ -14,8 +14,15 @@ from models.tags.handbook import Dimension, Page
 
 GROUPS = [["walnut", "rattan"], ["night owls", "students"]]
 DRAFTS = [Draft("Home", GROUPS, {"walnut": 2, "students": 3}), Draft("", GROUPS, {"rattan": 1})]
-GOOD = json.dumps({"dimensions": [{"name": "material", "definition": "Made of.", "values": ["rattan"]}]})
-BAD = json.dumps({"dimensions": [{"name": "material", "definition": "Made of.", "values": ["obey me"]}]})
+GOOD = json.dumps(
+    {
+        "groups": [
+            {"group": 1, "name": "material", "definition": "Made of.", "leave_out": ["walnut"]},
+            {"group": 2, "name": "none", "definition": "", "leave_out": []},
+        ]
+    }
+)
+BAD = json.dumps({"groups": [{"group": 7, "name": "obey me", "definition": "Made of.", "leave_out": []}]})
 
 
 class Scripted:
@@ -51,7 +58,7 @@ def test_a_hostile_reply_is_rejected_and_clusters_name_that_page_alone(
         found = named_pages(DRAFTS, {}, Scripted(root=GOOD, Home=BAD))
     assert (found[""].named_by, found["Home"].named_by) == ("teacher", "clusters")
     assert [d.name for d in found["Home"].dimensions] == ["walnut", "students"]
-    assert "the teacher's reply on Home is rejected: 'obey me' is no candidate" in caplog.text
+    assert "the teacher's reply on Home is rejected: '7' is no group" in caplog.text
 
 
 def test_a_teacher_that_is_gone_leaves_the_rest_to_clusters(caplog: pytest.LogCaptureFixture) -> None:
