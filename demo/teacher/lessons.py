@@ -23,7 +23,7 @@ from demo.wording import SLOTS
 from demo.world import World, resolve
 from models.tags.prompt import NoteText, Prompt, Task, prompt_for
 
-GROUPING_SHARE = 0.1  # of lessons name a page instead of tagging a note
+GROUPING_SHARE = 0.12  # of lessons name a page instead of tagging a note
 CHAIN_SHARE, PAGE_SHARE, PICTURE_SHARE = 0.6, 0.8, 0.85
 
 

@@ -34,10 +34,11 @@ RUNS = (
     '", "dimensions": [], "values": [], "tags": []}', '", "hashtags": [], "body": "',
     "\n- ", " Such as: ", ", ", ": ", ".\n- ", f".\n{NOTE_HEAD}\n", f"{NO_PAGE}\n{NOTE_HEAD}\n", " > ",
     'Category: "', '"\nNames in use, take them where they fit: ["', '"\nNames in use, take them where they fit: []',
-    '\nPhrases, grouped by a machine:\n1: ["', ']\nPhrases, grouped by a machine:\n1: ["', '"]\n' + ANSWER_HEAD,
+    '\nPhrases, grouped by a machine:\n', '"]\nPhrases, grouped by a machine:\n', '"]\n', '"]\n' + ANSWER_HEAD, ': ["',
     '{"groups": [{"group": ', ', "name": "', '", "definition": "', '", "leave_out": ["', '", "leave_out": []}, {"group": ',
-    '", "leave_out": []}]}', '"]}, {"group": ', ', "name": "none", "definition": "', *(f'"]\n{n}: ["' for n in range(2, 21)),
+    '", "leave_out": []}]}', '"]}, {"group": ', ', "name": "none", "definition": "',
 )  # fmt: skip
+NUMBERS = tuple(str(number) for number in range(1, 21))  # of groups: alike in the question and in the reply
 MIN_COUNT = 4  # of a stretch of text that becomes one token
 
 
@@ -60,7 +61,7 @@ def train_tokenizer(
     )
     tokenizer.train_from_iterator(_corpus(notes, replies), trainer)
     tokenizer.add_tokens(
-        [AddedToken(word, single_word=word.isascii(), normalized=False) for word in words]
+        [AddedToken(word, single_word=word.isascii(), normalized=False) for word in [*words, *NUMBERS]]
         + [AddedToken(text, normalized=False) for text in dict.fromkeys([*fixed, *stretches])]
     )
     return PreTrainedTokenizerFast(
