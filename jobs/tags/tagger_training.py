@@ -39,7 +39,8 @@ def train(
     make_deterministic(settings.seed)
     student = new_student(config, lessons.training, inputs.pages)
     rank = rank_for(student.network.num_parameters(), settings.lora_rank)
-    top_k_of = StoredTopK(top_k_room(lake), tokenizer_hash(student.tokenizer))
+    num_tokens = student.network.get_input_embeddings().num_embeddings
+    top_k_of = StoredTopK(top_k_room(lake), tokenizer_hash(student.tokenizer), num_tokens)
     num_top_k = sum(lesson.answer in top_k_of.shard_of for lesson in lessons.training)
     log.info(
         "tagger %s: %d parameters learn from %d notes, %d of them with the teacher's probabilities; %d lost their picture, "
