@@ -28,17 +28,17 @@ PARTS = (
 BEST, SECOND = 8.0, 5.0  # scores of the token that is said and of the next best; all others have 0
 
 
-def deployed(home: Path, top_k: int) -> Lake:
+def deployed(home: Path) -> Lake:
     """Sixty notes and a teacher that says the same of each."""
     reciting_llama(home / "teacher", PARTS, BEST, SECOND)
     tags = {
         "teacher": "teacher",
         "use_handbook": False,
         "use_pictures": False,
-        "teacher_top_k": top_k,
+        "teacher_top_k": 2,
         "max_new_tokens": 16,
         "distill_steps": 1,
-        "rationale_weight": 1000.0,  # so that chains alone are learned
+        "rationale_weight": 100.0,  # so that chains are nearly all that is learned
     }
     (home / "config.yaml").write_text(f"lake: lake\ntimezone: UTC\nsources: {{}}\ntags: {json.dumps(tags)}\n")
     lake = load_config(home / "config.yaml").open_lake()
@@ -53,10 +53,10 @@ def deployed(home: Path, top_k: int) -> Lake:
 def test_the_teachers_best_tokens_are_stored_with_its_answers_and_the_student_learns_from_them(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    homes = [tmp_path / name for name in ("first", "again", "without")]
+    homes = [tmp_path / name for name in ("first", "again")]
     for home in homes:
         home.mkdir()
-    lake = deployed(homes[0], 2)
+    lake = deployed(homes[0])
     shards = tree(lake.root / "teacher_top_k")
     tensors = {name: t for path in shards for name, t in load_file(lake.root / "teacher_top_k" / path).items()}
     assert len(tensors) == 3 * 60
@@ -84,5 +84,4 @@ def test_the_teachers_best_tokens_are_stored_with_its_answers_and_the_student_le
     (point,) = json.loads((folder / "curve.json").read_text())
     assert point["divergence"] == pytest.approx(apart, abs=0.3)
     assert 4 < apart < 6
-    assert tree(deployed(homes[1], 2).root / "teacher_top_k") == shards
-    assert not (deployed(homes[2], 0).root / "teacher_top_k").exists()
+    assert tree(deployed(homes[1]).root / "teacher_top_k") == shards
