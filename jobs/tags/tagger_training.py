@@ -71,11 +71,8 @@ def train(
 def new_student(config: Config, lessons: Sequence[Lesson], pages: Mapping[str, Page]) -> StudentModel:
     """The student before it learns: the configured one, else a compact one."""
     if config.tags.student:
-        return open_student(
-            folder_of(config.tags.student, config.home), "student", config.tags.max_new_tokens
-        )
-    made = compact_student(_texts(lessons, pages), config.tags.seed, Sizes(), compact_after(config))
-    return dataclasses.replace(made, max_new_tokens=config.tags.max_new_tokens)
+        return open_student(folder_of(config.tags.student, config.home))
+    return compact_student(_texts(lessons, pages), config.tags.seed, Sizes(), compact_after(config))
 
 
 def _texts(lessons: Sequence[Lesson], pages: Mapping[str, Page]) -> Iterator[str]:
