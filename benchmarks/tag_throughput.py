@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import report
 from demo.__main__ import main as make_world
+from jobs.config import Tags
 from jobs.tags.answers import Answers, asked
 from jobs.tags.asking import Question
 from jobs.tags.encoding import load_reader
@@ -66,7 +67,7 @@ def make_model(folder: Path, questions: list[Question]) -> LocalModel:
     texts = [f"{q.prompt.system} {q.prompt.user}" for q in questions]
     stop = [2, *range(300, 2000, 50)]
     tiny_llava(folder / "llava", sizes=SIZES, texts=texts, num_words=2000, stop=stop)
-    return find_local_model("llava", folder, MAX_NEW)
+    return find_local_model("llava", folder, MAX_NEW, Tags().teacher_top_k)
 
 
 def plain_loop(model: LocalModel, questions: list[Question], cores: int) -> list[list[int]]:
@@ -100,7 +101,7 @@ def plain_loop(model: LocalModel, questions: list[Question], cores: int) -> list
 
 def ask(model: LocalModel, questions: list[Question], answers: Path) -> tuple[list[int], list[str], int]:
     """Of every reply the number of tokens and the text, and how many were asked for."""
-    found = asked(model, questions, Answers(answers))
+    found = asked(model, questions, Answers(answers, answers.with_suffix(".top_k")))
     replies = [answered.reply for answered in found]
     num_new = sum(answered.is_new for answered in found)
     return [reply.tokens_out for reply in replies], [reply.text for reply in replies], num_new

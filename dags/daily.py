@@ -14,7 +14,7 @@ By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill 
 | `build_pairs` | a day of its week is not published | run that day, or trigger with *allow_gaps* |
 | `embed_notes` | the encoder cannot be loaded | check `encoders` in the configuration |
 | `assign_ids` | the quantizer was trained on another encoder | train and promote one: `notemill_training` |
-| `extract_tags` | the teacher's server is down or out of quota: the log says which | mend, clear: nothing is asked twice |
+| `extract_tags`, `tag_notes` | the teacher's server is down or out of quota: the log says | mend, clear the task |
 
 Every step may be cleared and run again at any time: the same inputs give the same bytes.
 """
@@ -74,7 +74,7 @@ def notemill_daily() -> None:
     assign_ids = run("ids/assign_ids", pool="ids", inlets=[asset("quantizer")])
     extract_tags = run("tags/extract_tags", "--sample", "{{ params.sample }}", pool="teacher")
     build_vocabulary = run("tags/build_vocabulary", pool="vocabulary")
-    tag_notes = run("tags/tag_notes", pool="embedding")
+    tag_notes = run("tags/tag_notes", pool="teacher")
     notes = publish("notes")
     vocabulary = publish("tag_vocabulary", pool="vocabulary")
     embeddings = publish("note_embeddings")

@@ -81,6 +81,8 @@ class Tags:
     max_cost: float = 10.0  # a run, in the prices' currency
     price_in: float = 0.0  # of a million tokens
     price_out: float = 0.0
+    teacher_share: float = 0.1  # of new notes that it is asked about once a student is promoted
+    teacher_top_k: int = 8  # best tokens of every step that a local teacher's answers are stored with; 0: none
     concurrency: int = 8  # calls to a server at once
     timeout_s: float = 120.0
     max_new_tokens: int = 512

@@ -5,6 +5,7 @@
 The key is SHA-256 over the teacher's identity (weights or server, and decoding options), the prompt word by word, the
 bytes of the picture and the form that was asked for. Failures are not filed: they are asked again. A file holds nothing
 of the note but what the model said of it. The folder may be deleted at any time; that costs the calls again.
+What a local teacher's best tokens were is stored apart, for those that one call asked: see `teacher_top_k.py`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 from jobs.lake import Lake, canonical_json, write_atomically
 from jobs.tags.asking import Outcome, Question, Reply, Teacher, Token
 from jobs.tags.budget import Purse
+from jobs.tags.teacher_top_k import ToldTopK, top_k_room, write_top_k
 
 FILED: tuple[Outcome, ...] = ("ok", "truncated", "refused")
 
@@ -45,14 +47,15 @@ def answer_key(identity: str, question: Question) -> str:
 
 @dataclass(frozen=True)
 class Answers:
-    """The filed answers of a lake."""
+    """The filed answers of a lake, and where the best tokens of a local teacher are stored (nowhere where it is None)."""
 
     folder: Path
+    top_k_room: Path | None = None
 
     @classmethod
     def of(cls, lake: Lake) -> Answers:
         """Those of `lake`."""
-        return cls(lake.root / "answers")
+        return cls(lake.root / "answers", top_k_room(lake))
 
     def place(self, key: str) -> Path:
         """The file of an answer."""
@@ -68,7 +71,13 @@ class Answers:
     def file(self, key: str, reply: Reply) -> None:
         """Keep an answer, on the disk when this returns; a failure is not kept."""
         if reply.outcome in FILED:
-            write_atomically(self.place(key), canonical_json(reply._asdict()))
+            said = {name: value for name, value in reply._asdict().items() if name != "top_k"}
+            write_atomically(self.place(key), canonical_json(said))
+
+    def file_top_k(self, told: Mapping[str, ToldTopK]) -> None:
+        """Keep the best tokens of some answers, by their keys, in one shard of their tokenizer."""
+        if self.top_k_room is not None and told:
+            write_top_k(self.top_k_room, told)
 
 
 def _reply(found: Mapping[str, Any]) -> Reply:
@@ -77,38 +86,6 @@ def _reply(found: Mapping[str, Any]) -> Reply:
     if reply.outcome not in FILED or not isinstance(reply.text, str):
         raise ValueError("no answer")
     return reply
-
-
-def asked(
-    teacher: Teacher, questions: Sequence[Question], answers: Answers, purse: Purse | None = None
-) -> list[Answered]:
-    """The answers to `questions`, in order: looked up, and the rest asked, each filed as soon as it is told.
-
-    Of equal questions one is asked. Without a purse nothing is counted against a budget. Raises `TeacherGoneError`;
-    what was told until then is filed.
-    """
-    keys = [answer_key(teacher.identity, question) for question in questions]
-    known = {key: reply for key in dict.fromkeys(keys) if (reply := answers.find(key)) is not None}
-    first_of = {key: at for at, key in reversed(list(enumerate(keys))) if key not in known}
-    to_ask = sorted(first_of.values())
-    told: dict[str, Reply] = {}
-
-    def tell(position: int, reply: Reply) -> None:
-        key = keys[to_ask[position]]
-        told[key] = reply
-        answers.file(key, reply)
-
-    if to_ask:
-        chosen = [questions[at] for at in to_ask]
-        if purse is None:
-            teacher.ask(chosen, tell)
-        else:
-            teacher.ask(chosen, tell, purse)
-    lost = Reply("failed", "", "the teacher did not answer this question")
-    return [
-        Answered(known.get(key) or told.get(key, lost), key, first_of.get(key) == at)
-        for at, key in enumerate(keys)
-    ]
 
 
 @dataclass(frozen=True)
@@ -127,15 +104,62 @@ class Filing:
         self, questions: Sequence[Question], tell: Callable[[int, Reply], None], purse: Purse | None = None
     ) -> None:
         """As `Teacher.ask`. Raises `TeacherGoneError`; what was told until then is filed."""
-        keys = [answer_key(self.identity, question) for question in questions]
-        known = {at: reply for at, key in enumerate(keys) if (reply := self.answers.find(key)) is not None}
-        for at, reply in known.items():
-            tell(at, reply)
-        rest = [at for at in range(len(questions)) if at not in known]
+        self.answer(questions, lambda at, answered: tell(at, answered.reply), purse)
+
+    def answer(
+        self, questions: Sequence[Question], tell: Callable[[int, Answered], None], purse: Purse | None = None
+    ) -> None:
+        """The same, saying of every answer what it is filed under. Of equal questions the first is asked."""
+        places: dict[str, list[int]] = {}
+        for at, question in enumerate(questions):
+            places.setdefault(answer_key(self.identity, question), []).append(at)
+        to_ask: list[str] = []
+        for key, same in places.items():
+            known = self.answers.find(key)
+            if known is None:
+                to_ask.append(key)
+                continue
+            for at in same:
+                tell(at, Answered(known, key, is_new=False))
+        if to_ask:
+            self._answer_new(questions, [(key, places[key]) for key in to_ask], tell, purse)
+
+    def _answer_new(
+        self,
+        questions: Sequence[Question],
+        to_ask: Sequence[tuple[str, list[int]]],
+        tell: Callable[[int, Answered], None],
+        purse: Purse | None,
+    ) -> None:
+        top_k: dict[str, ToldTopK] = {}
 
         def tell_and_file(position: int, reply: Reply) -> None:
-            self.answers.file(keys[rest[position]], reply)
-            tell(rest[position], reply)
+            key, same = to_ask[position]
+            if reply.top_k is not None:
+                top_k[key] = reply.top_k
+            told = reply._replace(top_k=None)
+            self.answers.file(key, told)
+            for at in same:
+                tell(at, Answered(told, key, is_new=at == same[0]))
 
-        if rest:
-            self.teacher.ask([questions[at] for at in rest], tell_and_file, purse)
+        try:
+            self.teacher.ask([questions[same[0]] for _, same in to_ask], tell_and_file, purse)
+        finally:
+            self.answers.file_top_k(top_k)
+
+
+def asked(
+    teacher: Teacher, questions: Sequence[Question], answers: Answers, purse: Purse | None = None
+) -> list[Answered]:
+    """The answers to `questions`, in order: looked up, and the rest asked, each filed as soon as it is told.
+
+    Of equal questions one is asked. Without a purse nothing is counted against a budget. Raises `TeacherGoneError`;
+    what was told until then is filed.
+    """
+    told: dict[int, Answered] = {}
+    Filing(teacher, answers).answer(questions, told.__setitem__, purse)
+    lost = Reply("failed", "", "the teacher did not answer this question")
+    return [
+        told[at] if at in told else Answered(lost, answer_key(teacher.identity, question), is_new=False)
+        for at, question in enumerate(questions)
+    ]

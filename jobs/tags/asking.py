@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from jobs.tags.budget import Purse
 from models.tags.prompt import Prompt
+
+if TYPE_CHECKING:
+    from jobs.tags.teacher_top_k import ToldTopK
 
 Outcome = Literal["ok", "truncated", "refused", "failed", "skipped"]
 
@@ -34,7 +37,7 @@ class Token(NamedTuple):
 
 class Reply(NamedTuple):
     """What came back. `tokens_*` and `num_calls` count failed and repeated calls too; `tokens` is empty where the model
-    does not say."""
+    does not say. `top_k` comes with a new reply of a local teacher alone, and is stored beside the answers."""
 
     outcome: Outcome
     text: str
@@ -44,6 +47,7 @@ class Reply(NamedTuple):
     tokens_out: int = 0
     num_calls: int = 0
     latency_ms: float = 0.0
+    top_k: ToldTopK | None = None
 
 
 class Teacher(Protocol):

@@ -1,4 +1,4 @@
-"""Which notes are asked about: in a fixed order, as many as a sample or a budget allows, decided before any call."""
+"""Which notes are asked about: in a fixed order, as many as a sample, share or budget allows, decided before any call."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ Order = Sequence[tuple[str, bool]]  # columns, and whether the largest comes fir
 NEWEST_FIRST: Order = (("created_at", True), ("note_id", False))
 BY_HASH: Order = (("hash", False), ("note_id", False))
 SAMPLE_SEED = 17
+SHARE_PARTS = 1_000_000
 
 
 class Choice(NamedTuple):
@@ -53,6 +54,12 @@ def in_sample(notes: DataFrame, size: int) -> DataFrame:
     chosen = first_rows(hashed.select("hash", "note_id"), BY_HASH, size)
     last = chosen[-1] if chosen else None
     return hashed.withColumn("is_sampled", up_to(BY_HASH, last)).drop("hash")
+
+
+def in_share(note_id: Column, share: float) -> Column:
+    """Whether a note is of the share: by a hash of its id, the same on every run, and a part of every larger share."""
+    place = F.conv(F.substring(F.sha2(F.concat(F.lit("teacher share "), note_id), 256), 1, 12), 16, 10)
+    return F.pmod(place.cast("bigint"), F.lit(SHARE_PARTS)) < F.lit(round(share * SHARE_PARTS))
 
 
 def within_budget(wanted: DataFrame, purse: Purse, max_new_tokens: int) -> Choice:

@@ -78,7 +78,7 @@ def compact_student(
         num_additional_image_tokens=1,
         chat_template=TEMPLATE,
     )
-    return StudentModel("compact", network.eval(), processor, sees_pictures=True)
+    return StudentModel(network.eval(), processor, sees_pictures=True)
 
 
 def _new_tokenizer(texts: Iterable[str], sizes: Sizes) -> Any:

@@ -1,43 +1,30 @@
 """Ask the teacher for the tags of a day's notes: only those that are new or changed, within the budget, none lost.
 
-What is asked is decided before anything is: of the notes whose answer is not filed the newest first, until the most that
-the next one can cost would leave the budget. The rest is `skipped`, and asked by the next run, of this day or another.
+What lies beyond the budget is `skipped`, and asked by the next run, of this day or another. Where a student is promoted,
+the teacher is asked about a share of the new notes alone, which keeps lessons and judgements fresh; the rest is left to
+the student.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from jobs.config import Config, Tags, add_run_arguments
-from jobs.lake import Lake, LakeError
+from jobs.config import Config, ConfigError, add_run_arguments
+from jobs.lake import Lake
 from jobs.session import run_job, spark_session
 from jobs.staging import Plan, persisted, published_reads, run_once, stage_spark
-from jobs.tags.answers import Answers
-from jobs.tags.budget import NO_BUDGET, Purse
-from jobs.tags.choosing import Choice, in_sample, within_budget
-from jobs.tags.note_questions import (
-    LOOKED_UP_DDL,
-    NOTE_COLUMNS,
-    PREPARED_DDL,
-    ROWS_DDL,
-    Asking,
-    asked_rows,
-    looked_up,
-    prepared,
-)
-from jobs.tags.pages import current_pages
-from jobs.tags.teachers import NO_HANDBOOK, NO_TEACHER, find_teacher, is_on_server
+from jobs.tags.choosing import in_sample, in_share
+from jobs.tags.note_questions import NOTE_COLUMNS, PREPARED_DDL, prepared
+from jobs.tags.student import student_generation
+from jobs.tags.teacher_calls import Terms, asked_once, counts_of, terms_of
 from models.tags.prompt import prompt_version
 from schemas.tables import NOTES
-from schemas.tag_tables import STATUSES, TEACHER_TAGS
+from schemas.tag_tables import TEACHER_TAGS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -46,9 +33,8 @@ READS = ("notes", "interest_handbook")
 WRITES = ("teacher_tags",)
 log = logging.getLogger("notemill")
 
-ROWS_A_TASK = 128  # asked of a local model: what a lost task costs, and how evenly workers are busy
-READY_ROWS_A_TASK = 8192  # answered already, or not to be asked
 NOT_SAMPLED = "not in the sample of this run"
+LEFT_TO_STUDENT = "left to the student, which tag_notes asks; the teacher is asked about tags.teacher_share of new notes"
 SAME = ("note_id", "content_hash", "teacher", "prompt", "handbook", "picture")  # then the answer is the same
 
 
@@ -69,133 +55,46 @@ def unchanged(spark: SparkSession, lake: Lake, day: str) -> DataFrame:
     return known
 
 
-def judged(todo: DataFrame, choice: Choice, otherwise: str = NO_BUDGET) -> DataFrame:
-    """The notes with their `verdict`: why nobody is asked, empty where somebody is, or was."""
-    verdict = (
-        F.when(~F.col("is_sampled"), NOT_SAMPLED)
-        .when(F.col("is_filed") | choice.condition, "")
-        .otherwise(otherwise)
-    )
-    return todo.withColumn("verdict", verdict)
-
-
-def with_answers(todo: DataFrame, asking: Asking, num_tasks: int, num_todo: int) -> DataFrame:
-    """The rows of judged notes, those that call the teacher laid out over `num_tasks` tasks, the same on every run."""
-    is_call = ~F.col("is_filed") & (F.col("verdict") == "")
-    calls = todo.where(is_call).repartition(num_tasks, "note_id").sortWithinPartitions("note_id")
-    num_ready = -(-max(num_todo, 1) // READY_ROWS_A_TASK)
-    ready = todo.where(~is_call).repartition(num_ready, "note_id").sortWithinPartitions("note_id")
-    rows = asked_rows(asking)
-    return ready.mapInArrow(rows, ROWS_DDL).unionByName(calls.mapInArrow(rows, ROWS_DDL))
-
-
 @dataclass(frozen=True)
 class Run:
-    """One run of the job: the plan, the settings, and what workers need."""
+    """One run of the job: the plan, whom it asks, and which notes it leaves out."""
 
     plan: Plan
-    tags: Tags
-    asking: Asking
+    terms: Terms
     sample: int
-    why_nobody: str  # why nobody is asked at all; empty where somebody is
+    share: float  # of the new notes that the teacher is asked about; the student does the rest
 
-    @property
-    def purse(self) -> Purse:
-        """The whole budget; none where there is nobody to ask."""
-        if self.asking.teacher is None:
-            return Purse(0, 0)
-        return Purse(self.tags.max_calls, self.tags.max_cost, self.tags.price_in, self.tags.price_out)
+
+def passed_over(share: float) -> Column:
+    """Why a note is not asked about: it is not of the sample, or is the student's and was never answered."""
+    is_left = ~F.col("is_filed") & ~in_share(F.col("note_id"), share)
+    return F.when(~F.col("is_sampled"), NOT_SAMPLED).when(is_left, LEFT_TO_STUDENT)
 
 
 def stage(lake: Lake, run: Run) -> None:
-    """Find what must be asked, say what it will cost, ask it, and stage it with what is unchanged."""
+    """Find what must be asked, ask it once, and stage it with what is unchanged."""
     spark = spark_session("extract_tags")
     notes = spark.read.parquet(*lake.files(NOTES, run.plan.day)).select(*NOTE_COLUMNS)
-    ready = in_sample(notes.mapInArrow(prepared(run.asking), PREPARED_DDL), run.sample)
+    ready = in_sample(notes.mapInArrow(prepared(run.terms.asking), PREPARED_DDL), run.sample)
+    num_notes = lake.manifest(NOTES, run.plan.day)["rows"]
     with persisted(ready.withColumn("same", sameness()), run.plan) as found:
         known = unchanged(spark, lake, run.plan.day)
         kept = known.join(found.select("same"), on="same", how="left_semi").select(*TEACHER_TAGS.column_names)
         todo = found.join(known.select("same"), on="same", how="left_anti")
-        num_notes = lake.manifest(NOTES, run.plan.day)["rows"]
-        with fresh_rows(todo, run, num_notes) as (fresh, counts):
+        what = f"of {num_notes} notes are new or changed"
+        with asked_once(todo, run.terms, run.plan, what, passed_over(run.share)) as fresh:
+            counts = {"num_notes": num_notes, **counts_with_left(fresh, run)}
+            log.info("extract_tags ds=%s: %s", run.plan.day, ", ".join(f"{k} {v}" for k, v in counts.items()))
             rows = kept.unionByName(fresh.select(*TEACHER_TAGS.column_names))
             stage_spark(lake, TEACHER_TAGS, run.plan, rows, lambda: counts, num_notes)
 
 
-@contextmanager
-def fresh_rows(todo: DataFrame, run: Run, num_notes: int) -> Iterator[tuple[DataFrame, dict[str, int]]]:
-    """The rows of notes that no published partition answers, asked once, and the counts of the whole run."""
-    columns = [name for name in todo.columns if name != "same"]
-    looked = todo.select(*columns).mapInArrow(looked_up(run.asking), LOOKED_UP_DDL)
-    with persisted(looked, run.plan) as looked, teacher_errors(run.plan.day):
-        wanted = looked.where(~F.col("is_filed") & F.col("is_sampled"))
-        num_todo = looked.count()
-        choice = within_budget(wanted, run.purse, run.tags.max_new_tokens)
-        log_estimate(run, num_notes, num_todo, choice)
-        asking = with_shares(run.asking, run.purse, choice)
-        num_tasks = 1 if is_on_server(run.tags) else max(1, -(-choice.num_calls // ROWS_A_TASK))
-        verdicts = judged(looked, choice, run.why_nobody or NO_BUDGET)
-        with persisted(with_answers(verdicts, asking, num_tasks, num_todo), run.plan) as fresh:
-            counts = {"num_notes": num_notes, **counts_of(fresh, is_asking=run.asking.teacher is not None)}
-            log.info("extract_tags ds=%s: %s", run.plan.day, ", ".join(f"{k} {v}" for k, v in counts.items()))
-            yield fresh, counts
-
-
-def with_shares(asking: Asking, purse: Purse, choice: Choice) -> Asking:
-    """With what each call brings to its task's purse: its own price, and a part of what is left of the budget."""
-    num_calls = max(choice.num_calls, 1)
-    spare_cost = (purse.cost - choice.cost) / num_calls
-    return replace(asking, calls_each=purse.calls / num_calls, spare_cost_each=spare_cost)
-
-
-def log_estimate(run: Run, num_notes: int, num_new: int, choice: Choice) -> None:
-    """Say what will be asked and what it costs at most, before it is."""
-    if run.asking.teacher is None:
-        log.warning("extract_tags ds=%s: %d notes are skipped: %s", run.plan.day, num_new, run.why_nobody)
-        return
-    log.info(
-        "extract_tags ds=%s: %d of %d notes are new or changed; asking %s about %d of them, those answered before not "
-        "counted (at most %d calls with repeated ones): up to %d tokens in, %d out, cost %.4f of %.4f",
-        run.plan.day,
-        num_new,
-        num_notes,
-        run.asking.identity,
-        choice.num_calls,
-        run.tags.max_calls,
-        choice.tokens_in,
-        choice.tokens_out,
-        choice.cost,
-        run.tags.max_cost,
-    )
-
-
-def counts_of(fresh: DataFrame, *, is_asking: bool) -> dict[str, int]:
-    """What this run did: notes by status, those it left for the next run, and what its calls took and cost."""
-    spent = ("num_calls", "tokens_in", "tokens_out", "cost")
-    sums = [F.sum(F.when(F.col("is_new"), F.col(name)).otherwise(0)).alias(name) for name in spent]
-    rows = fresh.groupBy("status").agg(F.count("*").alias("n"), F.sum(F.col("is_new").cast("int")).alias("new"), *sums)
-    found = {row["status"]: row for row in rows.collect()}
-    left = sum(found[name]["n"] for name in ("failed", "skipped") if name in found)
-    return {
-        "num_fresh": sum(row["n"] for row in found.values()),
-        "num_asked": sum(row["new"] for row in found.values()),
-        "num_left": left if is_asking else 0,
-        **{f"num_{status}": found[status]["n"] if status in found else 0 for status in STATUSES},
-        **{name: sum(int(row[name]) for row in found.values()) for name in spent[:-1]},
-        "cost_millionths": round(sum(row["cost"] for row in found.values()) * 1e6),
-    }
-
-
-@contextmanager
-def teacher_errors(day: str) -> Iterator[None]:
-    """Turn what a worker says of its teacher into one line for the person who runs the job."""
-    try:
-        yield
-    except Exception as error:
-        found = re.search(r"(?:TeacherGoneError|ConfigError): (.+)", str(error))
-        if found is None:
-            raise
-        raise LakeError(f"extract_tags ds={day}: {found[1]}") from None
+def counts_with_left(fresh: DataFrame, run: Run) -> dict[str, int]:
+    """What this run did, those it left to the student, and those that it left for the next run."""
+    counts = counts_of(fresh)
+    num_students = fresh.where(F.col("problem") == LEFT_TO_STUDENT).count() if run.share < 1 else 0
+    num_left = counts["num_failed"] + counts["num_skipped"] - num_students
+    return {**counts, "num_left": num_left if run.terms.asking.teacher else 0, "num_left_to_student": num_students}
 
 
 def retry_of(lake: Lake, day: str) -> str:
@@ -209,31 +108,23 @@ def retry_of(lake: Lake, day: str) -> str:
 
 def planned(config: Config, lake: Lake, day: str, sample: int) -> Run:
     """What a run reads, whom it asks, and on what terms. Raises `ConfigError` where the teacher cannot be had."""
-    tags = config.tags
-    teacher = find_teacher(tags, config.home)
-    pages, reads = current_pages(lake, day) if tags.use_handbook else ({}, {})
-    why_nobody = "" if teacher else NO_TEACHER
-    if teacher and tags.use_handbook and not pages:
-        teacher, why_nobody = None, NO_HANDBOOK
-    roots = tuple(str(root) for root in config.image_roots) if tags.use_pictures else ()
-    asking = Asking(
-        teacher,
-        Answers.of(lake),
-        pages,
-        roots,
-        prices=(tags.price_in, tags.price_out),
-        max_new_tokens=tags.max_new_tokens,
-    )
+    tags, terms = config.tags, terms_of(config, lake, day)
+    if tags.teacher_share > 1:
+        raise ConfigError(f"tags.teacher_share is {tags.teacher_share}: it is a share of the new notes, from 0 to 1")
+    student = student_generation(lake, day) if terms.asking.teacher else None
     params = {
         "prompt": prompt_version(),
         "use_pictures": tags.use_pictures,
         "sample": sample,
-        "budget": [tags.max_calls, tags.max_cost, tags.price_in, tags.price_out],
-        "retry_of": retry_of(lake, day) if teacher else "",
+        "budget": terms.budget,
+        "retry_of": retry_of(lake, day) if terms.asking.teacher else "",
     }
-    artifacts = {"teacher": teacher.identity} if teacher else {}
-    reads = {**published_reads(lake, [(NOTES, day)]), **reads}
-    return Run(Plan("extract_tags", day, reads, artifacts=artifacts, params=params), tags, asking, sample, why_nobody)
+    artifacts = dict(terms.artifacts)
+    if student:
+        artifacts["student"], params["teacher_share"] = student, tags.teacher_share
+    reads = {**published_reads(lake, [(NOTES, day)]), **terms.handbook}
+    plan = Plan("extract_tags", day, reads, artifacts=artifacts, params=params)
+    return Run(plan, terms, sample, tags.teacher_share if student else 1.0)
 
 
 def arg_parser() -> argparse.ArgumentParser:

@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from jobs.config import ConfigError
 from jobs.lake import canonical_json
@@ -23,6 +25,10 @@ from jobs.tags.asking import Question, Reply
 from jobs.tags.budget import NO_BUDGET, Purse
 from jobs.tags.encoding import Reader, load_reader, tokens_of
 from jobs.tags.pictures import OPTIONS
+from jobs.tags.teacher_top_k import ToldTopK, TopK, tokenizer_hash
+
+if TYPE_CHECKING:
+    from models.tags.decoding import Decoded
 
 LEAST_ROOM = 16  # tokens that a reply must have left in the model's window, or the prompt is too long
 PICTURE_BYTES = 512 << 20  # of decoded pictures in memory at once
@@ -31,11 +37,13 @@ _PROMPT_ERRORS = (ValueError, TypeError, KeyError, IndexError, RuntimeError, OSE
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A model in a folder. Its identity is its name and a hash of weights and decoding options."""
+    """A model in a folder. Its identity is its name and a hash of weights and decoding options; `top_k` best tokens of
+    every step come with a whole reply."""
 
     folder: Path
     identity: str
     max_new_tokens: int
+    top_k: int = 0
 
     def ask(
         self, questions: Sequence[Question], tell: Callable[[int, Reply], None], purse: Purse | None = None
@@ -57,9 +65,9 @@ class LocalModel:
             rows.append((at, row))
             num_bytes += sum(t.nbytes for t in row.pictures.values())
             if num_bytes > PICTURE_BYTES:
-                _answer(loaded, rows, tell, purse)
+                _answer(loaded, rows, tell, purse, self.top_k)
                 rows, num_bytes = [], 0
-        _answer(loaded, rows, tell, purse)
+        _answer(loaded, rows, tell, purse, self.top_k)
 
 
 class _Loaded(NamedTuple):
@@ -67,9 +75,10 @@ class _Loaded(NamedTuple):
     reader: Reader
     special: Any
     window: int
+    tokenizer: str  # its `tokenizer_hash`
 
 
-def find_local_model(name: str, home: Path, max_new_tokens: int) -> LocalModel:
+def find_local_model(name: str, home: Path, max_new_tokens: int, top_k: int = 0) -> LocalModel:
     """The model that a configuration names as a folder (relative to `home`) or a hub id.
 
     Raises `ConfigError` where it cannot be had.
@@ -79,7 +88,7 @@ def find_local_model(name: str, home: Path, max_new_tokens: int) -> LocalModel:
         raise ConfigError(f"tags.teacher: {folder} holds no config.json, so it is no model of transformers")
     options = {"decoding": "greedy", "max_new_tokens": max_new_tokens, "picture": OPTIONS}
     digest = hashlib.sha256(canonical_json([hashed_files(folder), options])).hexdigest()
-    return LocalModel(folder, f"{name.rstrip('/').rsplit('/', 1)[-1]}@{digest[:12]}", max_new_tokens)
+    return LocalModel(folder, f"{name.rstrip('/').rsplit('/', 1)[-1]}@{digest[:12]}", max_new_tokens, top_k)
 
 
 @cache
@@ -108,9 +117,8 @@ def _loaded(folder: Path) -> _Loaded:
     window = min(
         getattr(text_config, "max_position_embeddings", None) or 1 << 30, reader.tokenizer.model_max_length
     )
-    return _Loaded(
-        model.to(device).eval(), reader, Special(stop, pad if pad is not None else min(stop)), window
-    )
+    special = Special(stop, pad if pad is not None else min(stop), len(reader.tokenizer))
+    return _Loaded(model.to(device).eval(), reader, special, window, tokenizer_hash(reader.tokenizer))
 
 
 def _model_class(config: Any, folder: Path) -> Any:
@@ -160,11 +168,12 @@ def _answer(
     rows: Sequence[tuple[int, Any]],
     tell: Callable[[int, Reply], None],
     purse: Purse | None,
+    top_k: int,
 ) -> None:
     from models.tags.decoding import Config, decode
 
-    encoded = [row for _, row in rows]
-    for place, done in decode(loaded.model, encoded, loaded.special, Config(), time.perf_counter):
+    encoded, config = [row for _, row in rows], Config(top_k=top_k if loaded.tokenizer else 0)
+    for place, done in decode(loaded.model, encoded, loaded.special, config, time.perf_counter):
         row, text = encoded[place], loaded.reader.text(done.ids)
         outcome: Any = "failed" if done.problem else "ok" if done.is_whole else "truncated"
         tokens = tokens_of(loaded.reader.tokenizer, done.ids, done.logprobs, text)
@@ -173,4 +182,12 @@ def _answer(
             purse.fill(1 - done.num_tries, 0)
             purse.give_back(row.length - num_in, row.max_new - num_out)
         spent = (num_in, num_out, done.num_tries, done.seconds * 1000)
-        tell(rows[place][0], Reply(outcome, text, done.problem, tokens, *spent))
+        tell(rows[place][0], Reply(outcome, text, done.problem, tokens, *spent, _top_k(loaded, done)))
+
+
+def _top_k(loaded: _Loaded, done: Decoded) -> ToldTopK | None:
+    """The best tokens of a whole reply, its end included, where they were asked for."""
+    if done.best is None:
+        return None
+    tokens = np.array([*done.ids, done.end])
+    return ToldTopK(loaded.tokenizer, TopK(tokens, done.best.ids.astype(np.int64), done.best.logprobs))

@@ -1,14 +1,14 @@
-"""Any small Hugging Face causal or image-text model as a student: prompts to tensors, replies to tokens, greedy answers.
+"""Any small Hugging Face causal or image-text model as a student that is taught: prompts to tensors, replies to tokens.
 
-Rows are padded on the left, in training as in answering, so that the replies of a batch end at the same column and only
-the logits of replies are computed.
+Rows are padded on the left, so that the replies of a batch end at the same column and only the logits of replies are
+computed.
 """
 
 from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from jobs.config import ConfigError
-from jobs.tags.asking import Question, Reply, Token
 from jobs.tags.picture_processor import find_processor
 from models.notes.pictures import FORMATS
 from models.tags.distillation import IGNORED
@@ -30,14 +29,12 @@ Inputs = Mapping[str, Tensor]  # one prompt, in rows of one
 
 @dataclass
 class StudentModel:
-    """A network with what turns text and pictures into its inputs; a `Teacher` to those who ask it."""
+    """A network that is taught, with what turns text and pictures into its inputs. Saved as a folder it is asked as any
+    local model is: `student.load_folder`."""
 
-    identity: str
     network: Any
     processor: Any
     sees_pictures: bool
-    max_new_tokens: int = 512
-    batch_size: int = 8
 
     @property
     def tokenizer(self) -> Any:
@@ -49,7 +46,8 @@ class StudentModel:
         shown = prompt if self.sees_pictures else Prompt(prompt.system, prompt.user, has_picture=False)
         text = self._chat(_without_special_tokens(shown, self._special_tokens()))
         if not self.sees_pictures:
-            return dict(self.tokenizer(text, add_special_tokens=False, return_tensors="pt"))
+            is_bare = self.tokenizer.chat_template is None  # a chat brings its special tokens along
+            return dict(self.tokenizer(text, add_special_tokens=is_bare, return_tensors="pt"))
         pictures = {"images": [opened(picture)]} if shown.has_picture and picture is not None else {}
         return dict(self.processor(text=[text], return_tensors="pt", **pictures))
 
@@ -77,56 +75,9 @@ class StudentModel:
             asked["logits_to_keep"] = num_tokens + 1
         return self.network(**asked).logits[:, -num_tokens - 1 : -1]
 
-    def ask(self, questions: Sequence[Question], tell: Callable[[int, Reply], None]) -> None:
-        """Answer greedily, in batches of prompts of like length."""
-        self.network.eval()
-        prompts = [self.prompt_inputs(q.prompt, q.picture) for q in questions]
-        order = sorted(range(len(prompts)), key=lambda i: prompts[i]["input_ids"].shape[1])
-        for at in range(0, len(order), self.batch_size):
-            members = order[at : at + self.batch_size]
-            for number, reply in zip(members, self._answered([prompts[i] for i in members]), strict=True):
-                tell(number, reply)
-
-    @torch.inference_mode()
-    def _answered(self, prompts: Sequence[Inputs]) -> list[Reply]:
-        inputs = self._stacked(prompts)
-        width = inputs["input_ids"].shape[1]
-        made = self.network.generate(
-            **inputs,
-            max_new_tokens=self.max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            eos_token_id=self.tokenizer.eos_token_id,
-            pad_token_id=self._pad(),
-            output_logits=True,
-            return_dict_in_generate=True,
-        )
-        tokens_BT = made.sequences[:, width:]
-        logprobs_BT = torch.stack(
-            [
-                step.float().log_softmax(-1).gather(1, tokens_BT[:, t : t + 1])[:, 0]
-                for t, step in enumerate(made.logits)
-            ],
-            dim=1,
-        )
-        tokens_in = [p["input_ids"].shape[1] for p in prompts]
-        rows = zip(tokens_BT.tolist(), logprobs_BT.tolist(), tokens_in, strict=True)
-        return [self._reply(*row) for row in rows]
-
-    def _reply(self, tokens: list[int], logprobs: list[float], tokens_in: int) -> Reply:
-        eos = self.tokenizer.eos_token_id
-        length = tokens.index(eos) if eos in tokens else len(tokens)
-        text = self._text(tokens[:length])
-        said = tuple(Token(len(self._text(tokens[: i + 1])), logprobs[i]) for i in range(length))
-        is_whole = length < len(tokens)
-        return Reply("ok" if is_whole else "truncated", text, "", said, tokens_in, length + is_whole, 1)
-
-    def _text(self, tokens: Sequence[int]) -> str:
-        return self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-
     def _chat(self, prompt: Prompt) -> str:
         if self.tokenizer.chat_template is None and not getattr(self.processor, "chat_template", None):
-            return f"{prompt.system}\n{prompt.user}\n"
+            return f"{prompt.system}\n\n{prompt.user}\n"  # as `encoding.Reader` has it, who asks
         messages: list[dict[str, Any]] = prompt.messages()
         if not self.sees_pictures:  # templates of text models take a text where others take a list
             messages = [{**m, "content": "".join(part["text"] for part in m["content"])} for m in messages]
@@ -158,7 +109,7 @@ class StudentModel:
 
 
 def open_student(
-    name: str, identity: str, max_new_tokens: int = 512, device: str = "cpu", **options: Any
+    name: str, device: str = "cpu", **options: Any
 ) -> StudentModel:
     """The model in a folder or under a hub's id: image-text where it is one, else causal.
 
@@ -188,7 +139,7 @@ def open_student(
             f"tags.student is {name!r}, which does not open as a causal or image-text model with safetensors weights: "
             f"{first}. Name the folder of one, or a hub id that this machine has or can reach, or leave it empty"
         ) from None
-    return StudentModel(identity, network.to(device).eval(), processor, sees, max_new_tokens)
+    return StudentModel(network.to(device).eval(), processor, sees)
 
 
 def opened(picture: bytes) -> Image.Image:

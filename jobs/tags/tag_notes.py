@@ -1,4 +1,8 @@
-"""Give every note of a day its canonical tags: the student's, and the teacher's where the student is not sure or missing."""
+"""Give every note of a day its canonical tags: the student's, and the teacher's where the student is not sure or missing.
+
+Of a note that the student is not sure of the teacher is asked, the newest first and within the budget, unless it has said
+something of it already; beyond the budget the student's tags stay. Answers are filed: nothing is asked twice.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -17,9 +21,10 @@ from jobs.session import run_job, spark_session
 from jobs.staging import Plan, persisted, published_reads, run_once, stage_spark
 from jobs.tags.asking import Teacher
 from jobs.tags.canonical_rows import KEY, SAID, Words, carried, postings, with_canonical_tags
-from jobs.tags.pages import current_pages
+from jobs.tags.doubtful_notes import fallback, is_sure, said_by_teacher, second_opinions
 from jobs.tags.student import load_student, student_generation
 from jobs.tags.student_answers import ask_student
+from jobs.tags.teacher_calls import Terms, terms_of
 from models.tags.handbook import Page
 from models.tags.prompt import prompt_version
 from schemas.tables import NOTES
@@ -39,21 +44,21 @@ NOTES_A_TASK = 1024
 
 
 class Asking(NamedTuple):
-    """The student of a day: how to load it, the handbook's pages that guide it, and where pictures may lie."""
+    """The student of a day: how to load it, the handbook's pages that guide it, where pictures may lie, how sure it must
+    be, and on what terms the teacher stands behind it."""
 
     load: Callable[[], Teacher | None]
     pages: Mapping[str, Page]
     roots: tuple[str, ...]
     min_confidence: float
+    terms: Terms | None = None
 
 
-def said_by_teacher(teacher_tags: DataFrame) -> DataFrame:
-    """What the teacher said, as `SAID`."""
-    from pyspark.sql import functions as F
+class Tagged(NamedTuple):
+    """Rows of `note_tags`, and what became of notes that the student is not sure of (empty where there is no student)."""
 
-    source = F.when(F.col("status").isin("ok", "empty"), "teacher").otherwise("none")
-    named = teacher_tags.withColumn("source", source).withColumnRenamed("teacher", "model")
-    return named.select(*SAID)
+    rows: DataFrame
+    asked: dict[str, int]
 
 
 def said_by_student(notes: DataFrame, asking: Asking) -> DataFrame:
@@ -72,36 +77,14 @@ def said_by_student(notes: DataFrame, asking: Asking) -> DataFrame:
     return notes.mapInArrow(answers, SAID_DDL)
 
 
-def fallback(doubtful: DataFrame, teacher: DataFrame) -> DataFrame:
-    """The rows that the teacher has for notes whose student is not sure: here, by what it has said already.
-
-    A note that the teacher was not asked about keeps the student's tags; whoever asks the teacher anew does it here.
-    """
-    answered = teacher.where("status in ('ok', 'empty')")
-    return answered.join(doubtful.select(*KEY), on=KEY, how="left_semi")
-
-
-def chosen(student: DataFrame, teacher: DataFrame, min_confidence: float) -> DataFrame:
-    """The student's rows of `note_tags`, and the teacher's in place of those that the student is not sure of.
-
-    It is sure where it has canonical tags and their mean probability is at least `min_confidence`.
-    """
-    from pyspark.sql import functions as F
-
-    total = F.aggregate("confidences", F.lit(0.0), lambda before, each: before + each)
-    is_sure = (F.col("status") == "ok") & (total / F.greatest(F.size("confidences"), F.lit(1)) >= min_confidence)
-    second = fallback(student.where(~is_sure), teacher)
-    return student.join(second, on=KEY, how="left_anti").unionByName(second)
-
-
-def tagged(spark: SparkSession, lake: Lake, plan: Plan, asking: Asking | None, held: ExitStack) -> DataFrame:
-    """The rows of `note_tags`; the student is asked about what was not settled on the last day, once: its answers are
-    kept until `held` ends."""
+def tagged(spark: SparkSession, lake: Lake, plan: Plan, asking: Asking | None, held: ExitStack) -> Tagged:
+    """The rows of `note_tags`; the student is asked about what was not settled on the last day, and the teacher about what
+    the student is not sure of, once: answers are kept until `held` ends."""
     words = Words(tuple(lake.files(TAG_VOCABULARY, plan.day)), lake.manifest(TAG_VOCABULARY, plan.day)["partition"])
     said = said_by_teacher(spark.read.parquet(*lake.files(TEACHER_TAGS, plan.day)))
     teacher = with_canonical_tags(said, words)
     if asking is None:
-        return teacher
+        return Tagged(teacher, {})
     notes = spark.read.parquet(*lake.files(NOTES, plan.day))
     last = _last_of_student(spark, lake, plan)
     kept = carried(last, notes, asking.pages, words)
@@ -111,13 +94,16 @@ def tagged(spark: SparkSession, lake: Lake, plan: Plan, asking: Asking | None, h
     log.info("tag_notes ds=%s: the student is asked about %d notes", plan.day, num_todo)
     asked = said_by_student(todo.repartition(-(-max(num_todo, 1) // NOTES_A_TASK) + 1, "note_id"), asking)
     student = held.enter_context(persisted(kept.unionByName(with_canonical_tags(asked, words)), plan))
-    return chosen(student, teacher, asking.min_confidence).unionByName(again)
+    doubtful = student.where(~is_sure(asking.min_confidence))
+    second = second_opinions(doubtful, notes, teacher, asking.terms, words, plan, held)
+    rows = student.join(second.rows, on=KEY, how="left_anti").unionByName(second.rows).unionByName(again)
+    return Tagged(rows, {"num_doubtful": doubtful.count() + again.count(), **second.counts})
 
 
 def _last_of_student(spark: SparkSession, lake: Lake, plan: Plan) -> DataFrame:
     """The tags published last before the day, if the same student was asked then; else no rows."""
     before = lake.last_before(NOTE_TAGS, plan.day)
-    if before and lake.manifest(NOTE_TAGS, before)["artifacts"] == dict(plan.artifacts):
+    if before and _student_of(lake.manifest(NOTE_TAGS, before)["artifacts"]) == _student_of(plan.artifacts):
         return spark.read.parquet(*lake.files(NOTE_TAGS, before))
     return spark.createDataFrame([], NOTE_TAGS.ddl())
 
@@ -129,8 +115,17 @@ def _asked_alike(lake: Lake, plan: Plan) -> bool:
     if not before:
         return False
     then = lake.manifest(NOTE_TAGS, before)
-    is_same = then["artifacts"] == dict(plan.artifacts) and then["params"] == dict(plan.params)
+    is_same = _student_of(then["artifacts"]) == _student_of(plan.artifacts)
+    is_same = is_same and _terms_of_student(then["params"]) == _terms_of_student(plan.params)
     return is_same and _handbook_of(then["reads"]) == _handbook_of(plan.reads)
+
+
+def _student_of(artifacts: Mapping[str, str]) -> str | None:
+    return artifacts.get("student")
+
+
+def _terms_of_student(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if name != "budget"}  # which is the teacher's
 
 
 def _handbook_of(reads: Mapping[str, str]) -> list[str]:
@@ -141,49 +136,55 @@ def stage(lake: Lake, plan: Plan, asking: Asking | None) -> None:
     """Tag the notes of the day and stage them with their postings."""
     spark = spark_session("tag_notes")
     with ExitStack() as held:
-        rows = held.enter_context(persisted(tagged(spark, lake, plan, asking, held), plan))
-        counts = _counts(rows)
-        log.info("tag_notes ds=%s: %s", plan.day, ", ".join(f"{v} {k[4:]}" for k, v in counts.items()))
+        found = tagged(spark, lake, plan, asking, held)
+        rows = held.enter_context(persisted(found.rows, plan))
+        counts = _counts(rows, found.asked)
+        log.info("tag_notes ds=%s: %s", plan.day, ", ".join(f"{k.removeprefix('num_')} {v}" for k, v in counts.items()))
         stage_spark(lake, NOTE_TAGS, plan, rows, lambda: counts, counts["num_notes"])
         stage_spark(lake, TAG_POSTINGS, plan, postings(rows), lambda: counts, counts["num_tags"])
 
 
-def _counts(rows: DataFrame) -> dict[str, int]:
+def _counts(rows: DataFrame, asked: Mapping[str, int]) -> dict[str, int]:
     found = rows.groupBy("source").agg({"*": "count"}).collect()
     by_source = {f"num_by_{r['source']}": int(r["count(1)"]) for r in sorted(found, key=lambda r: r["source"])}
     totals = rows.selectExpr("coalesce(sum(size(tags)), 0) as tags", "coalesce(sum(size(unmapped)), 0) as unmapped").first()
     assert totals is not None  # an aggregate without groups is one row
+    of_teacher = {"num_fallback": by_source.get("num_by_teacher", 0)} if asked else {}
     return {
         "num_notes": sum(by_source.values()),
         **by_source,
         "num_tags": int(totals["tags"]),
         "num_unmapped": int(totals["unmapped"]),
+        **of_teacher,
+        **asked,
     }
 
 
 def asking_of(lake: Lake, day: str, config: Config) -> Asking | None:
-    """The student of a day; None where none is promoted."""
+    """The student of a day and the teacher behind it; None where no student is promoted. Raises `ConfigError`."""
     if student_generation(lake, day) is None:
         return None
-    pages = current_pages(lake, day)[0] if config.tags.use_handbook else {}
-    roots = tuple(str(root) for root in config.image_roots) if config.tags.use_pictures else ()
-    return Asking(partial(load_student, lake, day, config), pages, roots, config.tags.min_confidence)
+    terms = terms_of(config, lake, day)
+    load = partial(load_student, lake, day, config)
+    return Asking(load, terms.asking.pages, terms.asking.roots, config.tags.min_confidence, terms)
 
 
-def plan_of(lake: Lake, day: str, config: Config) -> Plan:
+def plan_of(lake: Lake, day: str, config: Config, asking: Asking | None) -> Plan:
     """All that the day's tags depend on. Raises `LakeError` where a table is not published."""
-    generation = student_generation(lake, day)
     reads = published_reads(lake, [(NOTES, day), (TEACHER_TAGS, day), (TAG_VOCABULARY, day)])
-    if generation and config.tags.use_handbook:
-        reads |= current_pages(lake, day)[1]
+    generation = student_generation(lake, day)
+    if asking is None or asking.terms is None or generation is None:
+        return Plan("tag_notes", day, reads)
     params = {
         "min_confidence": config.tags.min_confidence,
         "use_handbook": config.tags.use_handbook,
         "use_pictures": config.tags.use_pictures,
         "prompt": prompt_version(),
     }
-    artifacts = {"student": generation} if generation else {}
-    return Plan("tag_notes", day, reads, artifacts=artifacts, params=params if generation else {})
+    if asking.terms.asking.teacher:
+        params["budget"] = asking.terms.budget
+    artifacts = {"student": generation, **asking.terms.artifacts}
+    return Plan("tag_notes", day, {**reads, **asking.terms.handbook}, artifacts=artifacts, params=params)
 
 
 def arg_parser() -> argparse.ArgumentParser:
@@ -194,8 +195,9 @@ def arg_parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     lake = args.config.open_lake()
-    plan = plan_of(lake, args.day, args.config)
-    run_once(lake, plan, (NOTE_TAGS, TAG_POSTINGS), lambda: stage(lake, plan, asking_of(lake, args.day, args.config)))
+    asking = asking_of(lake, args.day, args.config)
+    plan = plan_of(lake, args.day, args.config, asking)
+    run_once(lake, plan, (NOTE_TAGS, TAG_POSTINGS), lambda: stage(lake, plan, asking))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ def train(
     make_deterministic(settings.seed)
     student = new_student(config, lessons.training, inputs.pages)
     rank = rank_for(student.network.num_parameters(), settings.lora_rank)
-    top_k_of = StoredTopK(top_k_room(lake), tokenizer_hash(student.tokenizer))
+    num_tokens = student.network.get_input_embeddings().num_embeddings
+    top_k_of = StoredTopK(top_k_room(lake), tokenizer_hash(student.tokenizer), num_tokens)
     num_top_k = sum(lesson.answer in top_k_of.shard_of for lesson in lessons.training)
     log.info(
         "tagger %s: %d parameters learn from %d notes, %d of them with the teacher's probabilities; %d lost their picture, "
@@ -70,11 +71,8 @@ def train(
 def new_student(config: Config, lessons: Sequence[Lesson], pages: Mapping[str, Page]) -> StudentModel:
     """The student before it learns: the configured one, else a compact one."""
     if config.tags.student:
-        return open_student(
-            folder_of(config.tags.student, config.home), "student", config.tags.max_new_tokens
-        )
-    made = compact_student(_texts(lessons, pages), config.tags.seed, Sizes(), compact_after(config))
-    return dataclasses.replace(made, max_new_tokens=config.tags.max_new_tokens)
+        return open_student(folder_of(config.tags.student, config.home))
+    return compact_student(_texts(lessons, pages), config.tags.seed, Sizes(), compact_after(config))
 
 
 def _texts(lessons: Sequence[Lesson], pages: Mapping[str, Page]) -> Iterator[str]:

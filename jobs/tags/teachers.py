@@ -34,7 +34,7 @@ def find_teacher(tags: Tags, home: Path) -> Teacher | None:
         return None
     if tags.teacher.startswith(("http://", "https://")):
         return _server(tags)
-    return find_local_model(tags.teacher, home, tags.max_new_tokens)
+    return find_local_model(tags.teacher, home, tags.max_new_tokens, tags.teacher_top_k)
 
 
 def is_on_server(tags: Tags) -> bool:

@@ -3,8 +3,8 @@
 In: encoded prompts of any lengths. Out: for each its new tokens with their log-probabilities, as soon as it is done.
 Rows run left-padded over one cache of keys and values. Sampling options that a model brings along are not looked at.
 
-Shapes: B rows of a batch, L tokens of a prompt, T tokens in the cache, V vocabulary. The batching is ours, after the
-idea of Orca (Yu et al., OSDI 2022, section 3.1: scheduling at the level of one step).
+Shapes: B rows of a batch, L tokens of a prompt, T tokens in the cache, V vocabulary, K best tokens. The batching is ours,
+after the idea of Orca (Yu et al., OSDI 2022, section 3.1: scheduling at the level of one step).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
-from models.tags.decoding_batch import Batch, Live, Row, Special
+from models.tags.decoding_batch import Batch, Best, Live, Row, Special
 from models.tags.key_values import can_join
 
 # What a model or a device throws at a prompt it cannot take. Anything else is an error of ours.
@@ -30,10 +31,12 @@ class Config:
     max_rows: int = 32
     max_tokens: int = 32_768  # rows times the longest of them with its reply: bounds the cache
     refill_share: float = 0.25  # of max_rows that must be free before waiting rows are read in
+    top_k: int = 0  # best tokens of every step that are told with a whole reply
 
 
 class Decoded(NamedTuple):
-    """The tokens after a prompt. `is_whole`: it ended of itself. `problem`: why it could not be decoded at all."""
+    """The tokens after a prompt. `is_whole`: it ended of itself. `problem`: why it could not be decoded at all. `end`:
+    the token that ended a whole reply; `best`: [T, K], the last of the T for that end, of a whole reply alone."""
 
     ids: list[int]
     logprobs: list[float]
@@ -41,6 +44,8 @@ class Decoded(NamedTuple):
     seconds: float
     problem: str = ""
     num_tries: int = 1
+    end: int | None = None
+    best: Best | None = None
 
 
 def decode(
@@ -52,7 +57,7 @@ def decode(
     """
     # Sorted, so that rows read in together are alike in length; the longest first, so that memory runs out early.
     waiting = sorted(range(len(rows)), key=lambda at: (rows[at].kind, -rows[at].length, at))
-    batch = Batch(model, special)
+    batch = Batch(model, special, config.top_k)
     alone: list[int] = []
     with torch.inference_mode():
         while waiting or batch.live:
@@ -62,7 +67,7 @@ def decode(
                 ended = batch.read([(at, rows[at]) for at in chosen]) if chosen else batch.step()
             except MODEL_ERRORS:
                 alone += [*chosen, *(x.at for x in batch.live if not x.is_over and x.at not in chosen)]
-                batch = Batch(model, special)
+                batch = Batch(model, special, config.top_k)
                 ended = []
             else:
                 shared = batch.live[-len(chosen) :] if chosen else batch.live
@@ -73,7 +78,7 @@ def decode(
                 yield from ((live.at, _decoded(live, special)) for live in ended)
                 batch.leave(ended)
         for at in alone:
-            yield at, _alone(model, rows[at], special, clock)
+            yield at, _alone(model, rows[at], special, config.top_k, clock)
 
 
 def _next_rows(waiting: list[int], rows: Sequence[Row], batch: Batch, config: Config) -> list[int]:
@@ -92,9 +97,9 @@ def _next_rows(waiting: list[int], rows: Sequence[Row], batch: Batch, config: Co
     return chosen
 
 
-def _alone(model: Any, row: Row, special: Special, clock: Callable[[], float]) -> Decoded:
+def _alone(model: Any, row: Row, special: Special, top_k: int, clock: Callable[[], float]) -> Decoded:
     """One row by itself, after it failed in company."""
-    batch, started = Batch(model, special), clock()
+    batch, started = Batch(model, special, top_k), clock()
     try:
         ended = batch.read([(0, row)])
         while not ended:
@@ -110,5 +115,7 @@ def _decoded(live: Live, special: Special) -> Decoded:
     if not all(map(math.isfinite, live.logprobs)):
         return Decoded([], [], False, live.seconds, "the model's scores are no numbers")
     is_whole = live.ids[-1] in special.stop
-    end = len(live.ids) - is_whole
-    return Decoded(live.ids[:end], live.logprobs[:end], is_whole, live.seconds)
+    if not is_whole:
+        return Decoded(live.ids, live.logprobs, is_whole, live.seconds)
+    best = Best(*(np.stack(parts) for parts in zip(*live.best, strict=True))) if live.best else None
+    return Decoded(live.ids[:-1], live.logprobs[:-1], is_whole, live.seconds, end=live.ids[-1], best=best)

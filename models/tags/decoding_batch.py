@@ -1,7 +1,8 @@
 """A batch of rows that are decoded together, one token of each a step, and that come and go.
 
 Rows are padded on the left and share one cache of keys and values. The likeliest token is taken; sampling options that a
-model brings along are not looked at. Shapes: B rows, L tokens of a prompt, T columns of the cache, V vocabulary.
+model brings along are not looked at. Shapes: B rows, L tokens of a prompt, T columns of the cache, V vocabulary, K best
+tokens of a step.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.tags.key_values import can_join, can_select, join, select, trim
@@ -36,6 +39,13 @@ class Row(NamedTuple):
         return tuple(sorted((name, tuple(t.shape[1:])) for name, t in self.pictures.items()))
 
 
+class Best(NamedTuple):
+    """The best tokens of one step, ids_K, and logprobs_K, their natural logarithms; or of all steps, [T, K]."""
+
+    ids: NDArray[np.int32]
+    logprobs: NDArray[np.float32]
+
+
 @dataclass
 class Live:
     """A row in the batch: its place among the rows given, and what it has said so far."""
@@ -44,22 +54,24 @@ class Live:
     max_new: int
     ids: list[int]
     logprobs: list[float]
+    best: list[Best] = field(default_factory=list)  # of every step, where they are asked for
     seconds: float = 0.0
     is_over: bool = False
 
 
 class Special(NamedTuple):
-    """The ids that end a reply, and the one that fills up."""
+    """The ids that end a reply, the one that fills up, and how many are tokens (models round their vocabulary up)."""
 
     stop: frozenset[int]
     pad: int
+    num_tokens: int | None = None
 
 
 class Batch:
     """Rows that are decoded together, one token of each a step."""
 
-    def __init__(self, model: Any, special: Special) -> None:
-        self.model, self.special = model, special
+    def __init__(self, model: Any, special: Special, top_k: int = 0) -> None:
+        self.model, self.special, self.top_k = model, special, top_k
         self.accepted = frozenset(inspect.signature(model.forward).parameters)
         self.live: list[Live] = []
         self.cache: Any = None
@@ -146,18 +158,28 @@ class Batch:
     def _choose(self, logits_BV: Tensor, rows: list[Live]) -> list[Live]:
         """Take the likeliest token of each of the last `len(rows)` rows. Gives those that are at their end."""
         logits_BV = logits_BV.float()
-        best_B = logits_BV.max(dim=1)
-        logprob_B = (best_B.values - logits_BV.logsumexp(dim=1)).tolist()
+        best_B, total_B = logits_BV.max(dim=1), logits_BV.logsumexp(dim=1)
+        logprob_B = (best_B.values - total_B).tolist()
+        top_BK = self._top(logits_BV, total_B) if self.top_k else None
         self.next_B[len(self.live) - len(rows) :] = best_B.indices
         ended = []
-        for live, token, logprob in zip(rows, best_B.indices.tolist(), logprob_B, strict=True):
+        for at, (live, token, logprob) in enumerate(zip(rows, best_B.indices.tolist(), logprob_B, strict=True)):
             if live.is_over:
                 continue
             live.ids.append(token)
             live.logprobs.append(logprob)
+            if top_BK is not None:
+                live.best.append(Best(top_BK.ids[at], top_BK.logprobs[at]))
             if token in self.special.stop or len(live.ids) >= live.max_new or not math.isfinite(logprob):
                 ended.append(live)
         return ended
+
+    def _top(self, logits_BV: Tensor, total_B: Tensor) -> Best:
+        """The K best tokens of every row, the best first, with their log-probabilities among all of V."""
+        known_BV = logits_BV[:, : self.special.num_tokens]
+        top_BK = known_BV.topk(min(self.top_k, known_BV.shape[1]), dim=1)
+        logprobs_BK = top_BK.values - total_B[:, None]
+        return Best(top_BK.indices.int().cpu().numpy(), logprobs_BK.cpu().numpy())
 
 
 def _padded(words: Sequence[dict[str, Tensor]], pad: int) -> dict[str, Tensor]:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from jobs.tags.answers import Answers, Filing, answer_key, asked
 from jobs.tags.asking import Question, Reply, TeacherGoneError, Token
 from jobs.tags.budget import Purse
+from jobs.tags.teacher_top_k import ToldTopK, TopK
 from models.tags.prompt import Prompt
 
 QUESTION = Question(Prompt("system", "user", True), b"picture", {"type": "object"})
@@ -67,6 +70,23 @@ def test_answers_are_kept_and_failures_are_not(tmp_path: Path) -> None:
     assert teacher.seen == ["a", "b", "c", "d", "b"]
     path = Answers(tmp_path).place(first[0].key)
     assert (path.parent.name, path.parent.parent.name) == (first[0].key[2:4], first[0].key[:2])
+
+
+def test_the_best_tokens_of_what_was_told_are_stored_once_also_where_the_teacher_goes(tmp_path: Path) -> None:
+    top = TopK(np.array([7, 2]), np.array([[7, 8], [2, 7]]), np.float32([[-0.25, -2.0], [-0.5, -1.5]]))
+    with_top = Reply("ok", "1", top_k=ToldTopK("t1", top))
+    teacher = Scripted({"a": with_top, "b": with_top, "c": Reply("ok", "3")})
+    answers = Answers(tmp_path / "answers", tmp_path / "best")
+    with pytest.raises(TeacherGoneError):
+        asked(teacher, _asking("a", "b", "gone"), answers)
+    keys = [answer_key(teacher.identity, question) for question in _asking("a", "b", "c")]
+    (shard,) = (tmp_path / "best").iterdir()
+    assert {name.partition(".")[0] for name in load_file(shard)} == set(keys[:2])
+    found = asked(teacher, _asking("a", "b", "c"), answers)
+    assert [answered.reply for answered in found] == [Reply("ok", "1"), Reply("ok", "1"), Reply("ok", "3")]
+    assert list((tmp_path / "best").iterdir()) == [shard]
+    asked(teacher, _asking("a"), Answers(tmp_path / "other"))  # where nobody stores them
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers", "best", "other"]
 
 
 def test_what_was_told_before_the_teacher_was_gone_is_not_asked_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -17,11 +18,13 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from jobs.config import load_config
+from jobs.artifact import Artifacts
+from jobs.config import ConfigError, load_config
 from jobs.lake import Lake, LakeError
 from jobs.publish_table import publish
 from jobs.tags import extract_tags
-from jobs.tags.extract_tags import NOT_SAMPLED, main
+from jobs.tags.choosing import in_share
+from jobs.tags.extract_tags import LEFT_TO_STUDENT, NOT_SAMPLED, main
 from schemas.tag_tables import TEACHER_TAGS
 from tests.jobs.lakes import note, publish_notes
 from tests.jobs.raw import deployment
@@ -78,6 +81,75 @@ def test_a_day_is_asked_within_the_budget_newest_first_and_the_rest_by_later_run
         later, counts = tagged(tmp_path, "2026-01-06")
         assert (counts["num_fresh"], counts["num_asked"], len(calls.bodies)) == (1, 1, 4)
         assert later["n1"] == rows["n1"]
+
+
+def is_in_share(note_id: str, share: float) -> bool:
+    """By hand: the first 48 bits of the hash, in millionths."""
+    return int(hashlib.sha256(f"teacher share {note_id}".encode()).hexdigest()[:12], 16) % 1_000_000 < share * 1e6
+
+
+def promoted_student(lake: Lake, since: str) -> None:
+    """A student that is current since a day; this job only asks whether there is one."""
+    artifacts = Artifacts(lake, "tagger")
+    artifacts.write("g1", lambda half: {"seed": 1})
+    artifacts.promote("g1", since)
+
+
+@pytest.mark.usefixtures("quick_publish")
+def test_with_a_student_the_teacher_is_asked_about_a_share_of_the_new_notes_and_the_rest_is_not_left_over(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    with serving(lambda n, body: said(chain())) as calls:
+        lake = deployed(tmp_path, calls.address, teacher_share=0.3)
+        known = [note(f"old{i}", f"A tent of old {i}") for i in range(3)]
+        publish_notes(lake, DAY, known)
+        before, counts = tagged(tmp_path)
+        assert (counts["num_asked"], counts["num_left_to_student"]) == (3, 0)  # there is no student yet
+        promoted_student(lake, "2026-01-06")
+        new = [note(f"n{i}", f"A tent for {i}") for i in range(24)]
+        share = {row["note_id"] for row in new if is_in_share(row["note_id"], 0.3)}
+        assert 3 <= len(share) <= 12
+        publish_notes(lake, "2026-01-06", [*known, *new])
+        rows, counts = tagged(tmp_path, "2026-01-06")
+        assert {name for name, row in rows.items() if row["status"] == "ok"} == {*share, "old0", "old1", "old2"}
+        assert rows["old0"] == before["old0"]
+        left = [row for row in rows.values() if row["status"] == "skipped"]
+        assert {(row["problem"], row["teacher"], row["answer"]) for row in left} == {(LEFT_TO_STUDENT, None, None)}
+        assert (counts["num_asked"], counts["num_left_to_student"]) == (len(share), 24 - len(share))
+        assert (counts["num_left"], len(calls.bodies)) == (0, 3 + len(share))
+        assert lake.manifest(TEACHER_TAGS, "2026-01-06")["artifacts"]["student"] == "g1"
+        publish_notes(lake, "2026-01-07", [*known, *new])
+        later, counts = tagged(tmp_path, "2026-01-07")
+        assert (later, counts["num_left_to_student"], len(calls.bodies)) == (rows, 24 - len(share), 3 + len(share))
+
+
+@pytest.mark.usefixtures("quick_publish")
+def test_a_day_that_is_run_again_after_a_promotion_keeps_its_answers_and_leaves_the_rest_to_the_student(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    with serving(lambda n, body: said(chain())) as calls:
+        lake = deployed(tmp_path, calls.address, max_calls=1, teacher_share=0.0)
+        publish_notes(lake, DAY, [note("n1"), note("n2", "A stove")])
+        rows, counts = tagged(tmp_path)
+        assert ([rows[n]["status"] for n in ("n1", "n2")], counts["num_left"]) == (["ok", "skipped"], 1)
+        promoted_student(lake, DAY)
+        again, counts = tagged(tmp_path)
+        assert (again["n1"], again["n2"]["problem"]) == (rows["n1"], LEFT_TO_STUDENT)
+        assert (counts["num_left"], counts["num_left_to_student"], len(calls.bodies)) == (0, 1, 1)
+
+
+def test_a_share_is_a_part_of_every_larger_one_and_more_than_all_is_refused(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    names = spark.createDataFrame([(f"n{i}",) for i in range(200)], "note_id string")
+    shares = [0.0, 0.1, 0.5, 1.0]
+    found = [{row[0] for row in names.where(in_share(names.note_id, share)).collect()} for share in shares]
+    assert found == [{f"n{i}" for i in range(200) if is_in_share(f"n{i}", share)} for share in shares]
+    assert found[0] < found[1] < found[2] < found[3]
+    lake = deployed(tmp_path, "", teacher_share=1.5)
+    publish_notes(lake, DAY, [note("n1")])
+    with pytest.raises(ConfigError, match=r"tags.teacher_share is 1.5: it is a share"):
+        main(["--config", str(tmp_path / "config.yaml"), "--day", DAY])
 
 
 def test_a_killed_job_asks_nothing_again_that_had_an_answer(

@@ -9,10 +9,13 @@ import torch
 
 from jobs.config import ConfigError
 from jobs.tags.asking import Question, Reply
+from jobs.tags.local_model import LocalModel
+from jobs.tags.student import load_folder
 from jobs.tags.student_model import StudentModel, open_student
 from models.tags.distillation import IGNORED
 from models.tags.prompt import NoteText, Prompt, prompt_for
 from tests.jobs.tags.taught import picture, tiny_causal, tiny_student
+from tests.jobs.tags.tiny_models import reciting_llama
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def student(folder: Path) -> StudentModel:
-    return open_student(str(folder), "tiny", max_new_tokens=6)
+    return open_student(str(folder))
+
+
+@pytest.fixture(scope="module")
+def saved(folder: Path) -> LocalModel:
+    """The same as it is asked: from its folder."""
+    return load_folder(folder, "tiny", 6)
 
 
 @pytest.fixture
@@ -34,7 +43,7 @@ def prompt(body: str = "Dry.", *, has_picture: bool = True) -> Prompt:
     return prompt_for(NoteText("A chair", body), None, "tags", has_picture=has_picture)
 
 
-def asked(student: StudentModel, questions: list[Question]) -> list[Reply]:
+def asked(student: LocalModel, questions: list[Question]) -> list[Reply]:
     found: dict[int, Reply] = {}
     student.ask(questions, found.__setitem__)
     return [found[i] for i in range(len(questions))]
@@ -91,25 +100,25 @@ def test_a_span_has_the_same_tokens_in_the_note_and_in_the_reply(student: Studen
         assert len(places) == 2
 
 
-def test_answers_in_a_batch_are_those_given_alone_and_keep_their_places(
-    student: StudentModel, red: bytes
+def test_it_is_asked_by_what_it_was_taught_by_and_a_batch_changes_no_answer(
+    student: StudentModel, saved: LocalModel, red: bytes
 ) -> None:
     questions = [
         Question(prompt("Dry. " * 9), red),
         Question(prompt(has_picture=False)),
         Question(prompt(), red),
     ]
-    together = asked(student, questions)
-    assert [r.text for r in together] == [asked(student, [q])[0].text for q in questions]
+    together = asked(saved, questions)
+    assert [r.text for r in together] == [asked(saved, [q])[0].text for q in questions]
     assert [r.tokens_in for r in together] == [
         student.prompt_inputs(q.prompt, q.picture)["input_ids"].shape[1] for q in questions
     ]
 
 
 def test_a_reply_that_runs_into_its_limit_is_truncated_and_its_tokens_say_where_they_end(
-    student: StudentModel, red: bytes
+    saved: LocalModel, red: bytes
 ) -> None:
-    (reply,) = asked(student, [Question(prompt(), red)])
+    (reply,) = asked(saved, [Question(prompt(), red)])
     assert (reply.outcome, reply.tokens_out, len(reply.tokens)) == ("truncated", 6, 6)
     assert reply.tokens[-1].end == len(reply.text)
     assert all(token.logprob <= 0 for token in reply.tokens)
@@ -117,19 +126,20 @@ def test_a_reply_that_runs_into_its_limit_is_truncated_and_its_tokens_say_where_
     assert ends == sorted(ends)
 
 
-def test_a_reply_that_ends_is_whole(student: StudentModel, red: bytes) -> None:
-    end = student.tokenizer.eos_token_id
-    reply = student._reply([*student.reply_tokens("red"), 0, 0], [-0.5] * 9, tokens_in=3)
-    assert (reply.outcome, reply.text, reply.tokens_out) == ("ok", "red", len(reply.tokens) + 1)
-    assert student._reply([end, 0], [-0.1, 0.0], 3).text == ""
+def test_a_reply_that_ends_is_whole(tmp_path: Path) -> None:
+    reciting_llama(tmp_path / "model", ['{"values"', ": []}"], 9.0, 0.0)
+    (reply,) = asked(load_folder(tmp_path / "model", "reciting", 6), [Question(prompt(has_picture=False))])
+    assert (reply.outcome, reply.text, reply.tokens_out) == ("ok", '{"values": []}', 2)
+    assert [token.end for token in reply.tokens] == [9, 14]
 
 
 def test_a_model_of_text_alone_is_not_shown_the_picture(tmp_path: Path, red: bytes) -> None:
-    causal = open_student(str(tiny_causal(tmp_path / "causal")), "causal", max_new_tokens=4)
+    causal = open_student(str(tiny_causal(tmp_path / "causal")))
     assert not causal.sees_pictures
     shown = causal.prompt_inputs(prompt(), red)
     assert sorted(shown) == ["attention_mask", "input_ids"]
-    assert len(asked(causal, [Question(prompt(), red), Question(prompt("Dry. " * 5))])) == 2
+    (reply,) = asked(load_folder(tmp_path / "causal", "causal", 4), [Question(prompt(has_picture=False))])
+    assert reply.tokens_in == causal.prompt_inputs(prompt(has_picture=False), None)["input_ids"].shape[1]
     causal.tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
     text = causal.tokenizer.decode(causal.prompt_inputs(prompt("Dry."), None)["input_ids"][0])
     assert text.startswith("[system]You tag notes")
@@ -140,4 +150,4 @@ def test_a_model_of_text_alone_is_not_shown_the_picture(tmp_path: Path, red: byt
 def test_a_student_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"tags.student is .*which does not open"):
-        open_student(name or str(tmp_path / "empty"), "x")
+        open_student(name or str(tmp_path / "empty"))

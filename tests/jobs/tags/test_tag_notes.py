@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from jobs.tags.pages import current_pages
 from jobs.tags.pictures import as_png
 from jobs.tags.student import load_student
 from jobs.tags.student_answers import ask_student
-from jobs.tags.tag_notes import Asking, main, plan_of, stage
+from jobs.tags.tag_notes import Asking, asking_of, main, plan_of, stage
+from jobs.tags.teacher_calls import terms_of
 from models.tags.handbook import Dimension, Page
 from schemas.tag_tables import INTEREST_HANDBOOK, NOTE_TAGS, TAG_POSTINGS
 from tests.jobs.lakes import note, publish_notes, stage_rows
@@ -124,10 +125,11 @@ def test_without_a_student_the_teachers_tags_are_made_canonical_and_posted(spark
 
 def _tagged_by_student(home: Path, lake: Lake, day: str, asked: Path) -> list[str]:
     """Stage the day's tags with the student. Returns whom it was asked about."""
-    reads = plan_of(lake, day, load_config(home / "config.yaml")).reads
+    config = load_config(home / "config.yaml")
+    reads = plan_of(lake, day, config, None).reads
     asked.write_text("")
     plan = Plan("tag_notes", day, reads, artifacts={"student": "g1"}, params={"min_confidence": 0.6})
-    stage(lake, plan, Asking(Loader(asked), {}, (), 0.6))
+    stage(lake, plan, Asking(Loader(asked), {}, (), 0.6, terms_of(config, lake, day)))
     return sorted(asked.read_text().splitlines())
 
 
@@ -248,15 +250,20 @@ def test_the_plan_names_the_student_and_the_handbook_of_the_day(home: Path) -> N
     }  # fmt: skip
     stage_rows(lake, INTEREST_HANDBOOK, DAYS[0], [row], {"num_explained_clicks": 9, "num_engaged_clicks": 10})
     handbook = publish(lake, INTEREST_HANDBOOK, DAYS[0])["partition"]
-    alone = plan_of(lake, DAYS[1], config)
+    alone = plan_of(lake, DAYS[1], config, asking_of(lake, DAYS[1], config))
     assert (alone.artifacts, len(alone.reads)) == ({}, 3)
     artifacts = Artifacts(lake, "tagger")
     artifacts.write("g1", lambda half: {"seed": 1})
     artifacts.promote("g1", DAYS[0])
-    plan = plan_of(lake, DAYS[1], config)
-    assert plan.artifacts == {"student": "g1"}
+    plan = plan_of(lake, DAYS[1], config, asking_of(lake, DAYS[1], config))
+    assert (plan.artifacts, "budget" in plan.params) == ({"student": "g1"}, False)
     assert plan.reads[f"interest_handbook/ds={DAYS[0]}"] == handbook
     assert current_pages(lake, "2026-01-04") == current_pages(lake, DAYS[1])  # the first one guides what was before it
     assert current_pages(lake, DAYS[1])[0] == {
         "outdoor": Page("outdoor", (Dimension("weight", "how heavy it is", ("light",)),))
     }
+    tags = replace(config.tags, teacher="http://127.0.0.1:9/v1", teacher_model="m", max_calls=7)
+    with_teacher = replace(config, tags=tags)
+    plan = plan_of(lake, DAYS[1], with_teacher, asking_of(lake, DAYS[1], with_teacher))
+    assert plan.artifacts["teacher"].startswith("m@127.0.0.1:9/v1+")
+    assert plan.params["budget"] == [7, 10.0, 0.0, 0.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -115,6 +116,30 @@ def tiny_llama(folder: Path, *, seed: int = 0) -> Path:
     ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SIZES, **ids))
     widened(model)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def reciting_llama(folder: Path, parts: Sequence[str], best: float, second: float) -> Path:
+    """A Llama that says `parts`, unlike each other and each one token, to every prompt, by weights written by hand.
+
+    At each step its scores are `best` for the token that it says, `second` for `<pad>`, and 0 for all others.
+    """
+    tokenizer = _tokenizer()
+    tokenizer.chat_template = TEXT_CHAT
+    tokenizer.add_tokens(list(parts))
+    said = [tokenizer("assistant:")["input_ids"][-1], *tokenizer.convert_tokens_to_ids(list(parts)), 2]
+    ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    sizes = {**SIZES, "max_position_embeddings": 4096}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes, **ids))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.fill_(float("norm" in name))  # attention and MLP add nothing: a token depends on the one before it
+        for at, (before, token) in enumerate(itertools.pairwise(said)):
+            model.model.embed_tokens.weight[before, at] = 1.0  # which the norm makes the root of the width
+            model.lm_head.weight[token, at] = best / SIZES["hidden_size"] ** 0.5
+            model.lm_head.weight[0, at] = second / SIZES["hidden_size"] ** 0.5
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

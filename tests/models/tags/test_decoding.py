@@ -61,6 +61,25 @@ def test_a_row_ends_with_a_stop_token_which_is_no_part_of_the_reply(model: Any) 
     assert (cut.ids, cut.is_whole) == (whole.ids[:2], True)
 
 
+def test_the_best_tokens_of_every_step_come_with_a_whole_reply_and_its_end(model: Any) -> None:
+    network, tokenizer = model
+    rows = _rows(tokenizer, 3)
+    plain = dict(decode(network, rows, SPECIAL, Config(), time.perf_counter))
+    third = plain[0].ids[2]
+    special = Special(frozenset({third}), 0, network.config.vocab_size - 1)  # the last id is taken to be no token
+    found = dict(decode(network, rows, special, Config(top_k=3), time.perf_counter))
+    assert (found[0].ids, found[0].end, found[0].is_whole) == (plain[0].ids[:2], third, True)
+    options = {"do_sample": False, "max_new_tokens": 3, "output_logits": True, "return_dict_in_generate": True}
+    steps = network.generate(**rows[0].words, **options).logits
+    wanted = [step[0].log_softmax(-1)[:-1].topk(3) for step in steps]
+    assert found[0].best is not None
+    assert found[0].best.ids.tolist() == [top.indices.tolist() for top in wanted]
+    assert found[0].best.logprobs == pytest.approx(torch.stack([top.values for top in wanted]).numpy(), abs=1e-5)
+    for at in (1, 2):
+        assert (found[at].best is None) == (not found[at].is_whole)
+        assert found[at].ids == plain[at].ids[: len(found[at].ids)]
+
+
 def test_a_row_that_the_model_cannot_take_fails_alone(model: Any) -> None:
     network, tokenizer = model
     rows = _rows(tokenizer, 5)
