@@ -1,4 +1,4 @@
-"""Pages of a handbook for lessons: as the teacher itself names mined ones, and by other names.
+"""Pages of a handbook for lessons: mined ones as a person names them, and ones by other names.
 
 Pages differ in which dimensions they have, in which order, by which names and with which values, so that the teacher
 learns to read the page in front of it: what it does not ask for is left out of the reply.

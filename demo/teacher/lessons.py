@@ -16,14 +16,12 @@ from demo.interests import INTERESTS
 from demo.notes import NUM_DRAWS, Notes, draw_notes
 from demo.pictures import draw_picture
 from demo.teacher.chains import LOOKS, Fact, facts_of, reply_text
-from demo.teacher.groupings import draw_grouping
 from demo.teacher.handbooks import drawn_page
 from demo.texts import note_text
 from demo.wording import SLOTS
 from demo.world import World, resolve
 from models.tags.prompt import NoteText, Prompt, Task, prompt_for
 
-GROUPING_SHARE = 0.12  # of lessons name a page instead of tagging a note
 CHAIN_SHARE, PAGE_SHARE, PICTURE_SHARE = 0.6, 0.8, 0.85
 
 
@@ -77,8 +75,6 @@ def draw_lessons(school: School, round_: int) -> Iterator[Lesson]:
 
 
 def _lesson(school: School, note: int, rng: np.random.Generator) -> Lesson:
-    if rng.random() < GROUPING_SHARE:
-        return Lesson(*draw_grouping(rng), -1)
     task: Task = "chain" if rng.random() < CHAIN_SHARE else "tags"
     has_picture = rng.random() < PICTURE_SHARE
     page, names = drawn_page(int(school.notes.interest[note]), rng)

@@ -19,7 +19,6 @@ from demo.interests import INTERESTS
 from demo.teacher.chains import ALL_SLOTS, LOOKS, words_of
 from demo.teacher.handbooks import DEFINITIONS, NAMES, VAGUE, slot_names
 from models.tags.chain import folded
-from models.tags.grouping import SYSTEM
 from models.tags.prompt import ANSWER_HEAD, NO_PAGE, NOTE_HEAD, PAGE_HEAD, RULES, STEPS, NoteText
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<end_of_utterance>"
@@ -33,12 +32,7 @@ RUNS = (
     '"}, {"dimension": "', '"}], "tags": ["', '"]}', '"}]}', '{"values": []}',
     '", "dimensions": [], "values": [], "tags": []}', '", "hashtags": [], "body": "',
     "\n- ", " Such as: ", ", ", ": ", ".\n- ", f".\n{NOTE_HEAD}\n", f"{NO_PAGE}\n{NOTE_HEAD}\n", " > ",
-    'Category: "', '"\nNames in use, take them where they fit: ["', '"\nNames in use, take them where they fit: []',
-    '\nPhrases, grouped by a machine:\n', '"]\nPhrases, grouped by a machine:\n', '"]\n', '"]\n' + ANSWER_HEAD, ': ["',
-    '{"groups": [{"group": ', ', "name": "', '", "definition": "', '", "leave_out": ["', '", "leave_out": []}, {"group": ',
-    '", "leave_out": []}]}', '"]}, {"group": ', ', "name": "none", "definition": "',
 )  # fmt: skip
-NUMBERS = tuple(str(number) for number in range(1, 21))  # of groups: alike in the question and in the reply
 MIN_COUNT = 4  # of a stretch of text that becomes one token
 
 
@@ -61,7 +55,7 @@ def train_tokenizer(
     )
     tokenizer.train_from_iterator(_corpus(notes, replies), trainer)
     tokenizer.add_tokens(
-        [AddedToken(word, single_word=word.isascii(), normalized=False) for word in [*words, *NUMBERS]]
+        [AddedToken(word, single_word=word.isascii(), normalized=False) for word in words]
         + [AddedToken(text, normalized=False) for text in dict.fromkeys([*fixed, *stretches])]
     )
     return PreTrainedTokenizerFast(
@@ -102,7 +96,7 @@ def _capital(word: str) -> str:
 def _prompt_sentences() -> Iterable[str]:
     before, after = PAGE_HEAD.split("{category}")
     sentences = [text for texts in DEFINITIONS.values() for text in texts] + list(VAGUE)
-    return [RULES, SYSTEM, *STEPS.values(), before, after + "\n- ", "all notes", *sentences]
+    return [RULES, *STEPS.values(), before, after + "\n- ", "all notes", *sentences]
 
 
 def _stretches(notes: Sequence[NoteText], words: Sequence[str], most: int) -> list[str]:

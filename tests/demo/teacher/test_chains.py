@@ -7,12 +7,10 @@ import json
 import numpy as np
 
 from demo.interests import INTERESTS
-from demo.teacher.chains import ALL_SLOTS, Fact, facts_of, reply_text
-from demo.teacher.groupings import draw_grouping
+from demo.teacher.chains import Fact, facts_of, reply_text
 from demo.teacher.handbooks import drawn_page, true_page
 from demo.teacher.lessons import School, draw_lessons
 from models.tags.chain import parse_reply
-from models.tags.grouping import SYSTEM, parse_grouping
 from models.tags.prompt import NoteText, prompt_for
 
 LAMP = next(i for i, interest in enumerate(INTERESTS) if interest.key == "bedside_lamp")
@@ -64,8 +62,6 @@ def test_every_reply_of_the_training_is_read_with_all_its_tags_grounded(school: 
     tasks, num_tags = set(), 0
     for round_ in range(3):
         for lesson in draw_lessons(school, round_):
-            if lesson.prompt.system == SYSTEM:
-                continue
             note = next(
                 t for t in school.texts if json.dumps(t.shown(), ensure_ascii=False) in lesson.prompt.user
             )
@@ -77,27 +73,6 @@ def test_every_reply_of_the_training_is_read_with_all_its_tags_grounded(school: 
             num_tags += len(read.tags)
     assert tasks == {"chain", "tags"}
     assert num_tags > 1000
-
-
-def test_every_page_that_a_lesson_names_is_read_whole() -> None:
-    names = set()
-    for seed in range(200):
-        prompt, reply = draw_grouping(np.random.default_rng(seed))
-        lines = prompt.user.splitlines()[3:-1]
-        assert [line.split(": ")[0] for line in lines] == [str(n) for n in range(1, len(lines) + 1)]
-        groups = [json.loads(line.split(": ", 1)[1]) for line in lines]
-        said = json.loads(reply)["groups"]
-        page = parse_grouping(reply, groups)
-        left_out = [
-            {*group["leave_out"]} if group["name"] != "none" else {*g}
-            for group, g in zip(said, groups, strict=True)
-        ]
-        kept = {
-            value for group, out in zip(groups, left_out, strict=True) for value in group if value not in out
-        }
-        assert {value for d in page for value in d.values} == kept
-        names |= {group["name"] for group in said}
-    assert names == {*ALL_SLOTS, "none"}
 
 
 def test_pages_call_dimensions_as_the_catalogue_does_and_name_the_words_of_the_category() -> None:
