@@ -9,6 +9,7 @@ from pathlib import Path
 from demo.dirt import Record, break_pictures, record_notes
 from demo.events import town_of, write_events
 from demo.notes import draw_notes, write_notes
+from demo.operator import write_names
 from demo.pictures import write_pictures
 from demo.relevance import write_relevance_truth
 from demo.truth import write_dirt, write_note_truth, write_pair_truth, write_user_truth
@@ -39,6 +40,7 @@ def build(world: World, out: Path) -> bool:
     (unfinished / "truth").mkdir(parents=True)
     figures = _write_parts(world, unfinished)
     (unfinished / "config.yaml").write_text(_CONFIG, encoding="utf-8")
+    write_names(unfinished / "lake" / "decisions" / "interest_handbook.csv")
     described = json.dumps({"world": world.as_dict(), "written": figures}, indent=2)
     (unfinished / MARKER).write_text(described + "\n", encoding="utf-8")
     if out.exists():

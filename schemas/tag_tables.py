@@ -93,8 +93,8 @@ INTEREST_HANDBOOK = Table(
         Column(
             "named_by",
             "string",
-            "teacher, or clusters where no teacher named it",
-            one_of=("teacher", "clusters"),
+            "who named what no person has: teacher or clusters; person where a person named all",
+            one_of=("teacher", "clusters", "person"),
         ),
         Column("change", "string", "against the last version", one_of=("new", "changed", "kept")),
         Column(

@@ -46,8 +46,7 @@ def write(text: str) -> None:
 def demo(num_notes: int, num_days: int, num_active: int, *, with_teacher: bool) -> int:
     """Generate a world, run its days as a backfill and the last one by hand; the exit status.
 
-    With a teacher, a small model is trained before the last day; it names the handbook that is mined, and tags the notes
-    of the day.
+    With a teacher, a handbook is mined and a small model trained before the last day, whose notes it tags.
     """
     folder = base_folder() / "demo"
     last = dt.date.fromisoformat(DEMO_LAST_DAY)
@@ -63,9 +62,9 @@ def demo(num_notes: int, num_days: int, num_active: int, *, with_teacher: bool) 
             before = Days(last - dt.timedelta(num_days - 1), last - dt.timedelta(1))
             outcomes.append(run_backfill(stack, before, num_active, "completed"))
             if outcomes[0].is_success and with_teacher:
-                name_teacher(config, trained_teacher(folder))
                 write(f"\n{TRAINING} for {before.last}, started by hand (the interest handbook, a new quantizer):")
                 outcomes.append(trigger(stack, TRAINING, {"day": before.last.isoformat()}))
+                name_teacher(config, trained_teacher(folder))
         if all(outcome.is_success for outcome in outcomes):
             outcomes.append(run_day(stack, config, last.isoformat()))
     return report(config, *outcomes)

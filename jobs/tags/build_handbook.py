@@ -6,6 +6,7 @@ import argparse
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from jobs.config import Config, add_run_arguments
 from jobs.lake import Lake, LakeError, days_before
 from jobs.notes.encoders import Encoder, find_encoder
 from jobs.session import run_job, spark_session
-from jobs.staging import Plan, persisted, published_reads, run_once, stage_arrow
+from jobs.staging import Plan, file_hash, persisted, published_reads, run_once, stage_arrow
 from jobs.tags import mined, phrase_workers
 from jobs.tags.answers import Answers, Filing
 from jobs.tags.dimensions import grouped_phrases
@@ -24,6 +25,8 @@ from jobs.tags.naming import Draft, Named, named_pages
 from jobs.tags.pages import last_pages
 from jobs.tags.teachers import find_teacher
 from models.tags import cohesion, mining
+from models.tags.decisions import DecisionError
+from models.tags.dimension_names import NO_NAMES, Names, parse_names
 from models.tags.handbook import Page
 from models.tags.mining import Use
 from schemas.tables import EVENTS, NOTES
@@ -62,6 +65,7 @@ def rows(
     last: Mapping[str, Page],
     teacher: Teacher | None,
     min_support: int,
+    names: Names = NO_NAMES,
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The handbook's rows and counts. Raises `LakeError` where nothing was clicked."""
     with (
@@ -84,7 +88,7 @@ def rows(
                 )
             contexts = mined.context_counts(sample, searches, vocabulary)
             groups, spelt = grouped_phrases(contexts, mined.sampled(said, said.count()), leaves, encoders)
-            readers, named = pages_of_groups(leaves, totals, groups, spelt, last, teacher, min_support)
+            readers, named = pages_of_groups(leaves, totals, groups, spelt, last, teacher, min_support, names)
             pages, explained = measured_pages(acts, named, readers, totals, spelt)
     result = rows_of(pages, readers, last)
     return result, _counts(result, readers, totals, len(vocabulary), explained, last)
@@ -98,6 +102,7 @@ def pages_of_groups(
     last: Mapping[str, Page],
     teacher: Teacher | None,
     min_support: int,
+    names: Names = NO_NAMES,
 ) -> tuple[dict[str, str], dict[str, Named]]:
     """By category whose page it reads, and the dimensions of every page that is a category's own."""
     uses = mining.rolled_up(leaves)
@@ -114,7 +119,7 @@ def pages_of_groups(
         c: next((p for p in reversed(mining.prefixes(r)) if p in full), mining.ROOT)
         for c, r in readers.items()
     }
-    return readers, named_pages([d for d in drafts if d.groups], last, teacher)
+    return readers, named_pages([d for d in drafts if d.groups], last, teacher, names)
 
 
 def measured_pages(
@@ -183,7 +188,9 @@ def stage(config: Config, lake: Lake, plan: Plan, days: Sequence[str], teacher: 
     events = spark.read.parquet(*(file for day in days for file in lake.files(EVENTS, day)))
     encoders = {lang: find_encoder(name, config.home) for lang, name in config.encoders.items()}
     last, _ = last_pages(lake, plan.day)
-    found, counts = rows(notes, events, plan, encoders, last, teacher, config.tags.min_support)
+    found, counts = rows(
+        notes, events, plan, encoders, last, teacher, config.tags.min_support, read_names(names_path(lake))
+    )
     stage_arrow(
         lake, INTEREST_HANDBOOK, plan, pa.Table.from_pylist(found, INTEREST_HANDBOOK.arrow_schema()), counts
     )
@@ -203,10 +210,32 @@ def planned(config: Config, lake: Lake, day: str, days: Sequence[str], teacher: 
         f"encoder {lang}": find_encoder(name, config.home).identity for lang, name in config.encoders.items()
     }
     artifacts |= {"teacher": teacher.identity} if teacher else {}
+    names = names_path(lake)
+    read_names(names)  # what is wrong with the file is said before anything is computed
     params = {"min_support": config.tags.min_support, **asdict(mining.Config()), **asdict(cohesion.Config())}
     return Plan(
-        "build_handbook", day, {**reads, **last_pages(lake, day)[1]}, artifacts=artifacts, params=params
+        "build_handbook",
+        day,
+        {**reads, **last_pages(lake, day)[1]},
+        sources={"names": file_hash(names)} if names.exists() else {},
+        artifacts=artifacts,
+        params=params,
     )
+
+
+def names_path(lake: Lake) -> Path:
+    """Where a person's names for dimensions lie."""
+    return lake.root / "decisions" / "interest_handbook.csv"
+
+
+def read_names(path: Path) -> Names:
+    """A person's names, none where there is no file. Raises `LakeError` naming file and line."""
+    if not path.exists():
+        return NO_NAMES
+    try:
+        return parse_names(path.read_text(encoding="utf-8-sig"))
+    except (DecisionError, UnicodeDecodeError) as error:
+        raise LakeError(f"{path}: {error}") from None
 
 
 def teacher_of(config: Config, lake: Lake) -> Teacher | None:

@@ -1,4 +1,5 @@
-"""Gives a page's groups of phrases their dimensions and names: by the teacher where there is one, else by clusters."""
+"""Gives a page's groups of phrases their dimensions and names: what a person has named first, the rest by the teacher
+where there is one, else by clusters."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jobs.tags.asking import Question, Reply, Teacher, TeacherGoneError
+from models.tags.dimension_names import NO_NAMES, Names, joined, settled
 from models.tags.grouping import REPLY_SCHEMA, GroupingError, grouping_prompt, parse_grouping
 from models.tags.handbook import Dimension, Page
 from models.tags.mining import named_by_values, prefixes
@@ -23,29 +25,44 @@ class Draft(NamedTuple):
 
 
 class Named(NamedTuple):
-    """The dimensions of a page, and who named them: `teacher` or `clusters`."""
+    """The dimensions of a page, and who named what no person has: `teacher` or `clusters`;
+    `person` where nothing was left to name."""
 
     dimensions: tuple[Dimension, ...]
     named_by: str
 
 
 def named_pages(
-    drafts: Sequence[Draft], last: Mapping[str, Page], teacher: Teacher | None
+    drafts: Sequence[Draft], last: Mapping[str, Page], teacher: Teacher | None, names: Names = NO_NAMES
 ) -> dict[str, Named]:
     """By category its dimensions, wider categories first, whose names a teacher is shown for those within."""
     found: dict[str, Named] = {}
     for depth in sorted({len(prefixes(d.category)) for d in drafts}):
         level = [d for d in drafts if len(prefixes(d.category)) == depth]
-        replies = _asked(teacher, [_question(d, found, last) for d in level]) if teacher else {}
-        for at, draft in enumerate(level):
-            taught = _by_teacher(draft, replies[at]) if at in replies else None
-            found[draft.category] = taught or _by_clusters(draft, last)
+        known, left = {}, []
+        for draft in level:
+            known[draft.category], rest = settled(draft.groups, names)
+            left += [draft._replace(groups=rest)] if rest else []
+        replies = _asked(teacher, [_question(d, known, found, last) for d in left]) if teacher and left else {}
+        told = {
+            draft.category: (_by_teacher(draft, replies[at]) if at in replies else None) or _by_clusters(draft, last)
+            for at, draft in enumerate(left)
+        }
+        for category, dimensions in known.items():
+            rest_named = told.get(category, Named((), "person"))
+            found[category] = Named(joined([*dimensions, *rest_named.dimensions]), rest_named.named_by)
     return found
 
 
-def _question(draft: Draft, found: Mapping[str, Named], last: Mapping[str, Page]) -> Question:
+def _question(
+    draft: Draft,
+    known: Mapping[str, tuple[Dimension, ...]],
+    found: Mapping[str, Named],
+    last: Mapping[str, Page],
+) -> Question:
     wider = (found[c] for c in prefixes(draft.category)[:-1] if c in found)
     names = [d.name for named in wider if named.named_by == "teacher" for d in named.dimensions]
+    names = [d.name for d in known[draft.category]] + names
     if draft.category in last:
         names += [d.name for d in last[draft.category].dimensions]
     prompt = grouping_prompt(draft.category, draft.groups, list(dict.fromkeys(names)))

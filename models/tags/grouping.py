@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import chain, zip_longest
 from typing import Any
 
 from models.tags.chain import MAX_CHARACTERS, folded
+from models.tags.dimension_names import MAX_DEFINITION, NOTHING, in_turn
 from models.tags.handbook import Dimension
 from models.tags.prompt import Prompt
 
-MAX_DEFINITION = 200
-NOTHING = "none"  # the name of a group that is no dimension
 SYSTEM = (
     "You write a handbook of what users of a note community care about. You get phrases that notes and searches of one "
     "category use, grouped by a machine. Make interest dimensions of the groups, such as material, style, scene, audience, "
@@ -97,13 +95,7 @@ def parse_grouping(reply: str, groups: Sequence[Sequence[str]]) -> tuple[Dimensi
         raise GroupingError(f"{len(groups) - len(seen)} of {len(groups)} groups have no name")
     if not found:
         raise GroupingError("the reply has no dimension with a value")
-    return tuple(Dimension(name, definition, _in_turn(values)) for name, definition, values in found.values())
-
-
-def _in_turn(groups: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """The values of groups by turns, so that each has a voice where only the first values of a dimension are shown."""
-    turns = chain.from_iterable(zip_longest(*groups))
-    return tuple(dict.fromkeys(value for value in turns if value is not None))
+    return tuple(Dimension(name, definition, in_turn(values)) for name, definition, values in found.values())
 
 
 def _items(reply: str) -> list[dict[str, Any]]:

@@ -183,6 +183,21 @@ def test_a_rerun_makes_the_same_bytes(home: Path, caplog: pytest.LogCaptureFixtu
     assert publish(lake, INTEREST_HANDBOOK, DAY)["files"] == first
 
 
+def test_a_person_names_a_dimension_and_both_languages_follow(home: Path) -> None:
+    file = _lake(home).root / "decisions" / "interest_handbook.csv"
+    file.parent.mkdir()
+    file.write_text("value,dimension,definition\nwalnut,material,Made of.\n藤编,material\n", encoding="utf-8")
+    with pytest.raises(LakeError, match=r"interest_handbook\.csv: line 3 has 2 fields, not 3"):
+        _build(home, DAY)
+    file.write_text("value,dimension,definition\nwalnut,material,Made of.\n藤编,material,\n", encoding="utf-8")
+    _build(home, DAY)
+    publish(_lake(home), INTEREST_HANDBOOK, DAY)
+    rows = [r for r in _rows(home) if r["category"] == "home" and r["dimension"] == "material"]
+    assert [(r["definition"], {*r["example_values"]}) for r in rows] == [
+        ("Made of.", {v for values in MATERIALS.values() for v in values})
+    ]
+
+
 def test_a_day_that_is_not_published_is_passed_over_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.tags.asking import Question, Reply, TeacherGoneError
 from jobs.tags.naming import Draft, named_pages
+from models.tags.dimension_names import Names
 from models.tags.handbook import Dimension, Page
 
 GROUPS = [["walnut", "rattan"], ["night owls", "students"]]
@@ -73,3 +74,25 @@ def test_without_a_teacher_the_last_versions_names_stay() -> None:
     found = named_pages(DRAFTS, last, None)
     assert [d.name for d in found["Home"].dimensions] == ["stuff", "students"]
     assert [d.name for d in found[""].dimensions] == ["rattan", "night owls"]
+
+
+def test_what_a_person_has_named_is_settled_and_the_teacher_is_asked_about_the_rest() -> None:
+    names = Names({"walnut": "wood"}, {"wood": "What grew."})
+    rest = {"group": 1, "name": "who", "definition": "Whom it suits.", "leave_out": []}
+    teacher = Scripted(root=json.dumps({"groups": [rest]}), Home=json.dumps({"groups": [rest | {"name": "Wood"}]}))
+    found = named_pages(DRAFTS, {}, teacher, names)
+    assert found[""].dimensions == (
+        Dimension("wood", "What grew.", ("walnut", "rattan")),
+        Dimension("who", "Whom it suits.", ("night owls", "students")),
+    )
+    assert [(d.name, len(d.values)) for d in found["Home"].dimensions] == [("wood", 4)]
+    assert '1: ["night owls", "students"]\nThe JSON object' in teacher.asked[0]
+    assert 'Names in use, take them where they fit: ["wood"]' in teacher.asked[0]
+
+
+def test_a_page_that_a_person_has_named_whole_is_asked_of_nobody() -> None:
+    names = Names({"walnut": "wood", "students": "who"}, {})
+    teacher = Scripted()
+    found = named_pages(DRAFTS, {}, teacher, names)
+    assert {named.named_by for named in found.values()} == {"person"}
+    assert teacher.asked == []
