@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from jobs.tags.student_model import StudentModel
+from models.tags.initial import start_copying, start_seeing
 from models.tags.prompt import ANSWER_HEAD, NOTE_HEAD, RULES, STEPS
 
 SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
@@ -65,6 +66,8 @@ def compact_student(
     tokenizer = _teachers_tokenizer(teacher) if teacher else _new_tokenizer(texts, sizes)
     torch.manual_seed(seed)
     network = LlavaForConditionalGeneration(_config(tokenizer, _narrower(sizes, teacher)))
+    start_seeing(network.model.vision_tower, network.model.multi_modal_projector)
+    start_copying(network.model.language_model)
     network.generation_config.pad_token_id = tokenizer.pad_token_id
     network.generation_config.eos_token_id = tokenizer.eos_token_id
     side = sizes.picture
@@ -114,6 +117,7 @@ def _teachers_tokenizer(teacher: str) -> Any:
     tokenizer.padding_side = "left"
     if tokenizer.convert_tokens_to_ids(IMAGE) in (None, tokenizer.unk_token_id):
         tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE]})  # behind the teacher's own
+    tokenizer.add_tokens(list(WHOLE))
     tokenizer.chat_template = None
     return tokenizer
 
