@@ -16,6 +16,7 @@ from jobs.tags.asking import Question, Reply
 from jobs.tags.compact_student import Sizes, as_folder, compact_student
 from jobs.tags.distill_training import Training, make_deterministic
 from jobs.tags.encoding import load_reader
+from jobs.tags.first_sight import open_eyes
 from jobs.tags.lesson_batches import Pupil, Recipe
 from jobs.tags.lessons import Lesson
 from jobs.tags.local_model import LocalModel
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 NUM_STOPPING = 96  # lessons of the transfer part that say when to stop
 TOP_K = 12
 STEPS = 2000
+EYE_STEPS = 1000
 Replies = Callable[[LocalModel, Sequence[Question]], tuple[list[Reply], float]]
 
 
@@ -59,7 +61,8 @@ def taught(
     make_deterministic(seed)
     student = compact_student([], seed, Sizes(), str(teacher.folder))
     pupil = Pupil(student, shop.pages, StoredTopK(top_k, tokenizer_hash(student.tokenizer)))
-    Training(pupil, Recipe(STEPS, seed), lessons[:-NUM_STOPPING], lessons[-NUM_STOPPING:]).run()
+    open_eyes(student, lessons[:-NUM_STOPPING], EYE_STEPS, seed)
+    Training(pupil, Recipe(STEPS, seed, has_looks=True), lessons[:-NUM_STOPPING], lessons[-NUM_STOPPING:]).run()
     folder.mkdir(parents=True, exist_ok=True)
     as_folder(student, folder)
     return LocalModel(folder, "student", teacher.max_new_tokens)

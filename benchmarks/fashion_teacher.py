@@ -26,6 +26,7 @@ from demo.teacher.tokenizer import AROUND, END, IMAGE, PAD, RUNS, SPECIALS, STAR
 from demo.teacher.training import Batch, loss_of
 from models.tags.chain import PICTURE
 from models.tags.handbook import Page, page_for
+from models.tags.looks import looks
 from models.tags.prompt import PAGE_HEAD, RULES, STEPS, prompt_for
 
 NUM_PIECES = 1200
@@ -94,26 +95,6 @@ def opened(product: Product) -> Image.Image:
     """A product's picture."""
     with Image.open(product.image) as picture:
         return picture.convert("RGB")
-
-
-def looks(pixels_B: Tensor, dice: torch.Generator) -> Tensor:
-    """Pictures (B, 3, side, side) mirrored by chance, moved and scaled a little; colours stay."""
-
-    def drawn(low: float, high: float) -> Tensor:
-        return torch.rand(len(pixels_B), generator=dice) * (high - low) + low
-
-    place = torch.zeros(len(pixels_B), 2, 3)
-    scale, mirrored = drawn(0.85, 1.1), torch.where(drawn(0, 1) < 0.5, -1.0, 1.0)
-    place[:, 0, 0], place[:, 1, 1] = scale * mirrored, scale * drawn(0.95, 1.05)
-    place[:, 0, 2], place[:, 1, 2] = drawn(-0.1, 0.1), drawn(-0.1, 0.1)
-    grid = nn.functional.affine_grid(place, list(pixels_B.shape), align_corners=False)
-    moved = nn.functional.grid_sample(pixels_B, grid, padding_mode="border", align_corners=False)
-    side = moved.shape[-1]
-    for picture in moved:  # a white square in every second picture, so that no single part decides
-        top, left, chance = (torch.rand(3, generator=dice) * torch.tensor([side * 0.75, side * 0.75, 2])).long().tolist()
-        if chance:
-            picture[:, top : top + side // 4, left : left + side // 4] = 1.0
-    return moved
 
 
 class Teacher:

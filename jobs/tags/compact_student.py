@@ -49,8 +49,8 @@ class Sizes:
     hidden: int = 128
     layers: int = 2
     heads: int = 4
-    picture: int = 56  # pixels
-    patch: int = 14
+    picture: int = 64  # pixels
+    patch: int = 8
     vision_hidden: int = 64
     vision_layers: int = 2
     max_tokens: int = 4096
