@@ -31,8 +31,8 @@ from models.tags.prompt import PAGE_HEAD, RULES, STEPS, prompt_for
 
 NUM_PIECES = 1200
 CHAT = ("System:", "\nUser:", "\nAssistant:")  # of the template
-SIZE = Size(vision_width=96, vision_inner=288, vision_layers=3)
-OTHER_WORDS_SHARE = 0.1  # of a title's words that a lesson leaves out
+SIZE = Size(layers=6, vision_width=96, vision_inner=288, vision_layers=3)
+LEFT_OUT_SHARE = 0.3  # of a title's words that a lesson leaves out
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Course:
     """How a teacher is taught; chosen on the notes of the student's quarter, for about five minutes on a core."""
 
     eye_steps: int = 1200
-    steps: int = 700
+    steps: int = 320
     eye_batch: int = 32
     batch: int = 16
     eye_rate: float = 3e-3
@@ -169,7 +169,7 @@ class Teacher:
     def _tokens(self, note: int) -> tuple[list[int], int]:
         product, has_picture = self.school.products[note], self.school.has_pictures
         words = self.school.titles[note].split()
-        left = [word for word in words if self.rng.random() >= OTHER_WORDS_SHARE] or words
+        left = [word for word in words if self.rng.random() >= LEFT_OUT_SHARE] or words[:1]
         text = note_of(product, " ".join(left))
         prompt = prompt_for(text, page_for(self.school.pages, text.category), "chain", has_picture=has_picture)
         chat = self.processor.apply_chat_template(prompt.messages(), tokenize=False, add_generation_prompt=True)

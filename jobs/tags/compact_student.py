@@ -109,6 +109,7 @@ def _new_tokenizer(texts: Iterable[str], sizes: Sizes) -> Any:
 
 
 def _teachers_tokenizer(teacher: str) -> Any:
+    from tokenizers import AddedToken
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(teacher, trust_remote_code=False)
@@ -117,7 +118,8 @@ def _teachers_tokenizer(teacher: str) -> Any:
     tokenizer.padding_side = "left"
     if tokenizer.convert_tokens_to_ids(IMAGE) in (None, tokenizer.unk_token_id):
         tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE]})  # behind the teacher's own
-    tokenizer.add_tokens(list(WHOLE))
+    known = tokenizer.get_vocab()  # to add a token again would change how the teacher's text is cut
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in WHOLE if text not in known])
     tokenizer.chat_template = None
     return tokenizer
 
