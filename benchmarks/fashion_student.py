@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +28,8 @@ if TYPE_CHECKING:
 
 NUM_STOPPING = 96  # lessons of the transfer part that say when to stop
 TOP_K = 12
-STEPS = 2000
+STEPS = 1500
 EYE_STEPS = 1000
-Replies = Callable[[LocalModel, Sequence[Question]], tuple[list[Reply], float]]
 
 
 def make_student(shop: Shop, arm: Arm, teacher: LocalModel, folder: Path, seed: int) -> LocalModel:
@@ -96,7 +94,3 @@ def _top_k(teacher: Path, questions: Sequence[Question], lessons: Sequence[Lesso
         found[lesson.answer or ""] = TopK(np.array(reply), best.indices.numpy(), best.values.numpy())
     return found
 
-
-def with_recipe(recipe: Recipe, **other: float) -> Recipe:
-    """A recipe with other settings."""
-    return dataclasses.replace(recipe, **other)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Tags of real product photographs against the attributes that people gave them: what a picture adds, what a student keeps.
 
-    python -m benchmarks.tags_fashion --source DIR [--workers 2] [--keep DIR]
+    python -m benchmarks.tags_fashion --source DIR [--workers 2] [--no-whole-titles] [--keep DIR]
 
 DIR has the form that `benchmarks/fashion_products.py` says. Half of the products teach the teacher; of the other half
 the student sees the teacher's replies on one part, and all figures are of the rest, which nobody was shown. Titles have
@@ -49,7 +49,7 @@ from models.tags.prompt import NoteText, Task, prompt_for
 
 SEED = 7
 DRAWS = 2000  # of the bootstrap
-SPEED_ROUNDS = 3
+SPEED_ROUNDS, SPEED_NOTES = 3, 256
 MAX_NEW_TOKENS = 160  # the longest right reply has about 90
 LEAST_SHARE, LEAST_SPEED_UP = 0.95, 5.0  # of the teacher's F1, of its notes per second
 
@@ -215,7 +215,7 @@ def speeds(shop: Shop, products: Sequence[Product], teacher: LocalModel, student
     return found
 
 
-def measure(source: Path, workers: int, folder: Path, command: str) -> None:
+def measure(source: Path, arms: Sequence[Arm], workers: int, folder: Path, command: str) -> None:
     """Train all, ask all, write the figures."""
     import torch
 
@@ -223,16 +223,16 @@ def measure(source: Path, workers: int, folder: Path, command: str) -> None:
 
     shop = open_shop(source)
     rest = shop.by_split["rest"]
-    places = {arm: folder / arm.name.replace(", ", "-").replace(" ", "_") for arm in ARMS}
-    waiting = [arm for arm in ARMS if not (places[arm] / "config.json").is_file()]
+    places = {arm: folder / arm.name.replace(", ", "-").replace(" ", "_") for arm in arms}
+    waiting = [arm for arm in arms if not (places[arm] / "config.json").is_file()]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         list(pool.map(make_teacher, waiting, [source] * len(waiting), [places[arm] for arm in waiting]))
     torch.set_num_threads(1)
-    teachers = {arm: LocalModel(places[arm], arm.name, MAX_NEW_TOKENS) for arm in ARMS}
-    scores = {arm.name: asked_about(shop, teachers[arm], rest, arm, "chain") for arm in ARMS}
+    teachers = {arm: LocalModel(places[arm], arm.name, MAX_NEW_TOKENS) for arm in arms}
+    scores = {arm.name: asked_about(shop, teachers[arm], rest, arm, "chain") for arm in arms}
     student = make_student(shop, SEEING, teachers[SEEING], folder / "student", SEED)
     scores["student, tags alone"] = asked_about(shop, student, rest, SEEING, "tags")
-    found = speeds(shop, rest, teachers[SEEING], student)
+    found = speeds(shop, rest[:SPEED_NOTES], teachers[SEEING], student)
     dice = np.random.default_rng(SEED)
     draws = np.vstack([dice.integers(0, len(rest), (DRAWS, len(rest))), np.arange(len(rest))])
     per_second = {SEEING.name: found["teacher"], "student, tags alone": found["student"]}
@@ -278,6 +278,8 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser("tags_fashion", description=__doc__)
     parser.add_argument("--source", type=Path, required=True, metavar="DIR", help="products.csv beside images/")
     parser.add_argument("--workers", type=int, default=2, help="teachers trained at once (%(default)s)")
+    whole = "also teach and ask with whole titles, for information (on)"
+    parser.add_argument("--whole-titles", action=argparse.BooleanOptionalAction, default=True, help=whole)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what was trained, and use what is there")
     args = parser.parse_args(argv)
     logging.basicConfig(format="%(message)s", level=logging.INFO)
@@ -288,8 +290,10 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = (args.keep or Path(made)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        command = f"python -m benchmarks.tags_fashion --source DIR --workers {args.workers}"
-        measure(args.source, args.workers, folder, command)
+        arms = ARMS if args.whole_titles else (SEEING, BLIND)
+        flags = f" --workers {args.workers}" + (" --keep DIR" if args.keep else "")
+        command = "python -m benchmarks.tags_fashion --source DIR" + ("" if args.whole_titles else " --no-whole-titles")
+        measure(args.source, arms, args.workers, folder, command + flags)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def compact_student(
     from transformers import LlavaForConditionalGeneration, LlavaProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-    tokenizer = _teachers_tokenizer(teacher) if teacher else _new_tokenizer(texts, sizes)
+    tokenizer = teachers_tokenizer(teacher) if teacher else _new_tokenizer(texts, sizes)
     torch.manual_seed(seed)
     network = LlavaForConditionalGeneration(_config(tokenizer, _narrower(sizes, teacher)))
     start_seeing(network.model.vision_tower, network.model.multi_modal_projector)
@@ -108,7 +108,8 @@ def _new_tokenizer(texts: Iterable[str], sizes: Sizes) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=bpe, padding_side="left", **SPECIAL)
 
 
-def _teachers_tokenizer(teacher: str) -> Any:
+def teachers_tokenizer(teacher: str) -> Any:
+    """The tokenizer in a teacher's folder, with the stretches of prompts and replies that it has not as single tokens."""
     from tokenizers import AddedToken
     from transformers import AutoTokenizer
 
