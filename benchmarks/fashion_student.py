@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from benchmarks.fashion_products import Product
+from benchmarks.fashion_shop import Arm, Shop, replies_of
 from jobs.tags.asking import Question, Reply
 from jobs.tags.compact_student import Sizes, as_folder, compact_student
 from jobs.tags.distill_training import Training, make_deterministic
@@ -23,9 +23,6 @@ from jobs.tags.teacher_top_k import StoredTopK, TopK, tokenizer_hash, write_top_
 from models.tags.chain import parse_reply
 from models.tags.prompt import NoteText
 
-if TYPE_CHECKING:
-    from benchmarks.tags_fashion import Arm, Shop
-
 NUM_STOPPING = 96  # lessons of the transfer part that say when to stop
 TOP_K = 12
 STEPS = 1500
@@ -34,8 +31,6 @@ EYE_STEPS = 1000
 
 def make_student(shop: Shop, arm: Arm, teacher: LocalModel, folder: Path, seed: int) -> LocalModel:
     """Ask the teacher about its half and the transfer part, teach a compact student, and save it."""
-    from benchmarks.tags_fashion import replies_of
-
     made = LocalModel(folder, "student", teacher.max_new_tokens)
     if (folder / "config.json").is_file():
         return made

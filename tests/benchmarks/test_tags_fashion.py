@@ -18,7 +18,8 @@ from benchmarks.fashion_products import (
     split_of,
     stem,
 )
-from benchmarks.tags_fashion import ARMS, SEEING, Shop, accuracy_of, bars, f1_of, score, tags_of
+from benchmarks.fashion_shop import ARMS, SEEING, Shop
+from benchmarks.tags_fashion import accuracy_of, bars, f1_of, score, tags_of
 from jobs.tags.asking import Question, Reply
 from models.tags.chain import parse_reply
 from models.tags.prompt import NoteText, Prompt
