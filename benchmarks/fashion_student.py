@@ -25,7 +25,7 @@ from models.tags.prompt import NoteText
 
 NUM_STOPPING = 96  # lessons of the transfer part that say when to stop
 TOP_K = 12
-STEPS = 1500
+STEPS = 2000
 EYE_STEPS = 1000
 
 
