@@ -26,6 +26,7 @@ _CODE = (
     "demo/*.py",
     "demo/teacher/*.py",
     "models/tags/chain.py",
+    "models/tags/initial.py",
     "models/tags/mining.py",
     "models/tags/prompt.py",
 )

@@ -18,8 +18,8 @@ from transformers import (
 )
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
-from demo.teacher.initial import start_copying, start_seeing
 from demo.teacher.tokenizer import IMAGE
+from models.tags.initial import start_copying, start_seeing
 
 PIXELS, PATCH, SHUFFLE = 64, 8, 2
 NUM_IMAGE_TOKENS = (PIXELS // PATCH // SHUFFLE) ** 2
@@ -100,7 +100,7 @@ def make_network(
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    start_seeing(network.model)
+    start_seeing(network.model.vision_model, network.model.connector)
     start_copying(network.model.text_model)
     # For heads this small the plain products are faster on a processor than the fused kernel, above all in bfloat16.
     network.set_attn_implementation("eager")

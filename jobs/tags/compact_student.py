@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from jobs.tags.student_model import StudentModel
+from models.tags.initial import start_copying, start_seeing
 from models.tags.prompt import ANSWER_HEAD, NOTE_HEAD, RULES, STEPS
 
 SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
@@ -48,8 +49,8 @@ class Sizes:
     hidden: int = 128
     layers: int = 2
     heads: int = 4
-    picture: int = 56  # pixels
-    patch: int = 14
+    picture: int = 64  # pixels
+    patch: int = 8
     vision_hidden: int = 64
     vision_layers: int = 2
     max_tokens: int = 4096
@@ -62,9 +63,11 @@ def compact_student(
     from transformers import LlavaForConditionalGeneration, LlavaProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-    tokenizer = _teachers_tokenizer(teacher) if teacher else _new_tokenizer(texts, sizes)
+    tokenizer = teachers_tokenizer(teacher) if teacher else _new_tokenizer(texts, sizes)
     torch.manual_seed(seed)
     network = LlavaForConditionalGeneration(_config(tokenizer, _narrower(sizes, teacher)))
+    start_seeing(network.model.vision_tower, network.model.multi_modal_projector)
+    start_copying(network.model.language_model)
     network.generation_config.pad_token_id = tokenizer.pad_token_id
     network.generation_config.eos_token_id = tokenizer.eos_token_id
     side = sizes.picture
@@ -105,7 +108,9 @@ def _new_tokenizer(texts: Iterable[str], sizes: Sizes) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=bpe, padding_side="left", **SPECIAL)
 
 
-def _teachers_tokenizer(teacher: str) -> Any:
+def teachers_tokenizer(teacher: str) -> Any:
+    """The tokenizer in a teacher's folder, with the stretches of prompts and replies that it has not as single tokens."""
+    from tokenizers import AddedToken
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(teacher, trust_remote_code=False)
@@ -114,6 +119,8 @@ def _teachers_tokenizer(teacher: str) -> Any:
     tokenizer.padding_side = "left"
     if tokenizer.convert_tokens_to_ids(IMAGE) in (None, tokenizer.unk_token_id):
         tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE]})  # behind the teacher's own
+    known = tokenizer.get_vocab()  # to add a token again would change how the teacher's text is cut
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in WHOLE if text not in known])
     tokenizer.chat_template = None
     return tokenizer
 

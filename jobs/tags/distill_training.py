@@ -24,6 +24,7 @@ from jobs.lake import write_atomically
 from jobs.tags.lesson_batches import Batch, Pupil, Recipe, divergence, drawn_round
 from jobs.tags.lessons import Lesson
 from models.tags.distillation import reply_loss
+from models.tags.looks import looks
 from models.tags.prompt import Task
 
 log = logging.getLogger("notemill")
@@ -95,7 +96,7 @@ class Training:
         self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * _rate(self.step, self.recipe)
-        batch = self._batch()
+        batch = self._looked_at(self._batch())
         logits_BTV = self.pupil.logits(batch)
         told, apart = reply_loss(logits_BTV, batch.reply_BT), divergence(logits_BTV, batch)
         loss = told.mean_loss if apart is None else told.mean_loss + self.recipe.top_k_weight * apart
@@ -114,6 +115,12 @@ class Training:
         if self._round[0] != number:
             self._round = (number, drawn_round(number, self.recipe, self.lessons, self.wrong_N))
         return self.pupil.batch(self._round[1][place])
+
+    def _looked_at(self, batch: Batch) -> Batch:
+        """The batch with another look at its pictures, drawn from the step's seed."""
+        if not self.recipe.has_looks or "pixel_values" not in batch.inputs:
+            return batch
+        return batch._replace(inputs={**batch.inputs, "pixel_values": looks(batch.inputs["pixel_values"])})
 
     def _end_of_round(self, losses: Mapping[str, float]) -> None:
         """At the end of a round: keep the best weights, see what is hard now, and stop where nothing gets better."""

@@ -47,6 +47,7 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup_share: float = 0.05
+    has_looks: bool = False  # pictures are another look at every step (for a tower that is trained from nothing)
 
 
 class Batch(NamedTuple):

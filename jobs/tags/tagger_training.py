@@ -13,6 +13,7 @@ from jobs.lake import Lake, write_atomically
 from jobs.staging import code_hash
 from jobs.tags.compact_student import Sizes, as_folder, compact_student
 from jobs.tags.distill_training import Best, Training, make_deterministic
+from jobs.tags.first_sight import open_eyes
 from jobs.tags.lesson_batches import Pupil, Recipe
 from jobs.tags.lessons import Lesson, Lessons, clicked_notes, lessons_hash
 from jobs.tags.lora import merged, rank_for, with_lora
@@ -26,6 +27,7 @@ from models.tags.handbook import Page, page_for
 from models.tags.prompt import prompt_for, prompt_version
 
 TOKENIZER_LESSONS = 20_000  # of these a new tokenizer learns
+EYE_STEPS_SHARE = 0.5  # of the steps with text, by which a compact student sees first
 MAX_STOPPING = 128  # notes looked at after every round to say when to stop
 log = logging.getLogger("notemill")
 
@@ -35,9 +37,13 @@ def train(
 ) -> dict[str, Any]:
     """Train into `folder` and return the facts for the manifest."""
     settings = config.tags
-    recipe = Recipe(settings.distill_steps, settings.seed, settings.rationale_weight)
+    state = lake.root / "artifacts" / KIND / f".{generation}.training" / "state.safetensors"
+    is_compact = not settings.student
+    recipe = Recipe(settings.distill_steps, settings.seed, settings.rationale_weight, has_looks=is_compact)
     make_deterministic(settings.seed)
     student = new_student(config, lessons.training, inputs.pages)
+    if is_compact and not state.exists():  # else an earlier run has done so
+        open_eyes(student, lessons.training, round(recipe.steps * EYE_STEPS_SHARE), settings.seed)
     rank = rank_for(student.network.num_parameters(), settings.lora_rank)
     num_tokens = student.network.get_input_embeddings().num_embeddings
     top_k_of = StoredTopK(top_k_room(lake), tokenizer_hash(student.tokenizer), num_tokens)
@@ -53,7 +59,7 @@ def train(
         lessons.training,
         lessons.stopping[:MAX_STOPPING],
     )
-    best = training.run(lake.root / "artifacts" / KIND / f".{generation}.training" / "state.safetensors")
+    best = training.run(state)
     as_folder(merged(training.pupil.student), folder)
     facts = {
         **_learned(recipe, training, best),

@@ -16,7 +16,7 @@ from jobs.tags.lora import MAX_WHOLE, merged, rank_for, with_lora
 from jobs.tags.teacher_top_k import TopK
 from tests.jobs.tags.taught import TINY, lesson, texts
 
-SMALL = {"round_steps": 3, "batch_notes": 4, "round_notes": 5}
+SMALL = {"round_steps": 3, "batch_notes": 4, "round_notes": 5, "has_looks": True}
 
 
 def training(tmp_path: Path, steps: int = 8, seed: int = 1, **other: float) -> Training:

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from jobs.lake import LakeError
-from jobs.tags.compact_student import compact_student
+from jobs.tags.compact_student import compact_student, teachers_tokenizer
 from jobs.tags.teacher_top_k import StoredTopK, ToldTopK, TopK, tokenizer_hash, write_top_k
+from models.tags.prompt import RULES
 from tests.jobs.tags.taught import TINY, texts, tiny_student
 
 TOP = TopK(
@@ -85,6 +88,24 @@ def test_a_student_with_the_teachers_tokenizer_and_a_token_of_its_own_reads_the_
     other = compact_student(["quite other words"], 1, TINY)
     assert tokenizer_hash(student.tokenizer) != tokenizer_hash(other.tokenizer)
     assert tokenizer_hash(object()) == ""
+
+
+def test_stretches_of_replies_are_single_tokens_behind_the_teachers_own_which_stay_as_they_are(
+    tmp_path: Path,
+) -> None:
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.train_from_iterator(texts(), trainers.BpeTrainer(vocab_size=300, show_progress=False))
+    bpe.add_tokens([AddedToken(RULES, normalized=False), AddedToken("\nThe note:\n{", normalized=False)])
+    theirs = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="</s>")
+    theirs.save_pretrained(tmp_path)
+    ours = teachers_tokenizer(str(tmp_path))
+    text = f"{RULES} oak\nThe note:\n{{"
+    assert ours(text)["input_ids"] == theirs(text)["input_ids"]
+    assert tokenizer_hash(ours) == tokenizer_hash(theirs)
+    between = '", "evidence": "picture"}, {"dimension": "'
+    assert len(theirs(between)["input_ids"]) > 1
+    assert [i >= len(theirs) for i in ours(between)["input_ids"]] == [True]
 
 
 def test_files_that_are_no_shards_or_do_not_fit_are_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaModel
 
-from demo.teacher.initial import STEPS_BACK, start_copying
+from models.tags.initial import STEPS_BACK, start_copying
 
 
 def _attentions(ids_BL: Tensor) -> tuple[Tensor, ...]:

@@ -9,9 +9,10 @@ In our trials the loss after 100 steps was half of that from the usual start.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
-from transformers import Idefics3Model, LlamaModel
+from torch import Tensor, nn
 
 SPREAD = 0.1  # standard deviation of embeddings: large enough for a tied head to tell rare tokens apart early
 SHARED = 0.3  # what all embeddings have in common in one coordinate: it stands for "any token"
@@ -22,19 +23,19 @@ STEPS_BACK = (1, 2, 3)  # of the first heads
 _SLOWEST = 0.02  # radians a token: slower phases cannot tell neighbours apart
 
 
-def start_seeing(model: Idefics3Model) -> None:
-    """Overwrite the matrices of the encoder of pictures and the connector: 0.02, the usual deviation, is that of wide
-    networks; in one as narrow as this hardly anything would come through.
+def start_seeing(*modules: nn.Module) -> None:
+    """Overwrite the matrices of an encoder of pictures and of its connector: 0.02, the usual deviation, is that of wide
+    networks; in one as narrow as ours hardly anything would come through.
     """
     with torch.no_grad():
-        for module in (model.vision_model, model.connector):
+        for module in modules:
             for name, weight in module.named_parameters():
                 if weight.ndim > 1:
                     weight.normal_(0.0, PLACE if "position" in name else weight[0].numel() ** -0.5)
 
 
-def start_copying(model: LlamaModel) -> None:
-    """Overwrite the embeddings and attention products of a Llama in place."""
+def start_copying(model: Any) -> None:
+    """Overwrite the embeddings and attention products of a Llama (with as many heads of keys as of queries) in place."""
     heads, width = model.config.num_attention_heads, model.config.hidden_size
     with torch.no_grad():
         model.embed_tokens.weight.normal_(0.0, SPREAD)
