@@ -29,7 +29,7 @@ _POOL = 32  # batches that are sorted by length together
 class Course:
     """How long and how a teacher is trained; the defaults were chosen for two cores and three minutes."""
 
-    steps: int = 800
+    steps: int = 1200
     seconds: float = math.inf  # when less time than `steps` take is given, the schedule ends early
     batch: int = 8  # lessons
     rate: float = 3e-3  # AdamW's
