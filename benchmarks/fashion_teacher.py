@@ -23,7 +23,7 @@ from transformers import PreTrainedTokenizerFast
 from benchmarks.fashion_products import DEFINITIONS, DIMENSIONS, Product, chain_of, note_of
 from demo.teacher.network import Size, make_network, make_processor
 from demo.teacher.tokenizer import AROUND, END, IMAGE, PAD, RUNS, SPECIALS, START, WHOLE
-from demo.teacher.training import Batch, loss_of
+from demo.teacher.training import Batch, loss_of, optimizers_of, set_rates
 from models.tags.chain import PICTURE
 from models.tags.handbook import Page, page_for
 from models.tags.looks import looks
@@ -44,7 +44,9 @@ class Course:
     eye_batch: int = 32
     batch: int = 16
     eye_rate: float = 3e-3
-    rate: float = 2e-3
+    matrix_rate: float = 0.02
+    rate: float = 3e-3
+    warm_up: float = 0.05
     decay: float = 0.05
     size: Size = SIZE
 
@@ -141,18 +143,23 @@ class Teacher:
 
     def speak(self, tell: Callable[[str], None]) -> None:
         """Train the whole network to write the chains."""
-        weights = list(self.network.parameters())
-        optimizer, schedule = self._optimizer(weights, self.course.rate, self.course.steps)
+        course = self.course
+        optimizers = optimizers_of(self.network, course.matrix_rate, course.rate, course.decay)
         self.network.train()
         started = time.monotonic()
-        for step in range(self.course.steps):
-            batch = self.batch(self.rng.integers(0, len(self.school.products), self.course.batch).tolist())
+        for step in range(course.steps):
+            batch = self.batch(self.rng.integers(0, len(self.school.products), course.batch).tolist())
+            set_rates(optimizers, step / course.steps, course.warm_up)
             with torch.autocast("cpu", torch.bfloat16):
                 loss = loss_of(self.network, batch)
-            self._step(loss, weights, optimizer, schedule)
+            self.network.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            for optimizer in optimizers:
+                optimizer.step()
             if (step + 1) % 100 == 0:
                 passed = time.monotonic() - started
-                tell(f"teacher: speaks, step {step + 1} of {self.course.steps}, loss {loss.item():.3f}, {passed:.0f} s")
+                tell(f"teacher: speaks, step {step + 1} of {course.steps}, loss {loss.item():.3f}, {passed:.0f} s")
 
     def batch(self, notes: Sequence[int]) -> Batch:
         """Lessons on some products as tensors."""
