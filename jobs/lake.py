@@ -31,6 +31,7 @@ from schemas.table import Table
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _PART = re.compile(r"part-\d{5}-([0-9a-f]{16})\.parquet")
 _MARKER = ".notemill-lake.json"
+DECISIONS = "decisions"  # the folder of files that people write, also before the first run
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 _AT_FDCWD = -100
 
@@ -66,13 +67,13 @@ class Lake:
 
     @classmethod
     def open(cls, root: Path) -> Lake:
-        """The lake at `root`, laid out if there is nothing yet.
+        """The lake at `root`, laid out if there is nothing yet but people's decisions.
 
         Raises `LakeError` where `root` is a folder of something else.
         """
         marker = root / _MARKER
         if not marker.exists():
-            if root.exists() and any(root.iterdir()):
+            if root.exists() and any(path.name != DECISIONS for path in root.iterdir()):
                 raise LakeError(
                     f"{root} is not empty and not a lake of notemill: name another folder as `lake`"
                 )

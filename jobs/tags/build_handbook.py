@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from jobs.config import Config, add_run_arguments
-from jobs.lake import Lake, LakeError, days_before
+from jobs.lake import DECISIONS, Lake, LakeError, days_before
 from jobs.notes.encoders import Encoder, find_encoder
 from jobs.session import run_job, spark_session
 from jobs.staging import Plan, file_hash, persisted, published_reads, run_once, stage_arrow
@@ -225,7 +225,7 @@ def planned(config: Config, lake: Lake, day: str, days: Sequence[str], teacher: 
 
 def names_path(lake: Lake) -> Path:
     """Where a person's names for dimensions lie."""
-    return lake.root / "decisions" / "interest_handbook.csv"
+    return lake.root / DECISIONS / "interest_handbook.csv"
 
 
 def read_names(path: Path) -> Names:

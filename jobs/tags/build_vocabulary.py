@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.config import Config, ConfigError, add_run_arguments
-from jobs.lake import Lake, LakeError
+from jobs.lake import DECISIONS, Lake, LakeError
 from jobs.notes.encoders import Encoder, embed_texts, find_encoder
 from jobs.session import run_job
 from jobs.staging import Plan, file_hash, published_reads, run_once, stage_arrow
@@ -199,7 +199,7 @@ def blocklist_path(config: Config) -> Path | None:
 
 def decisions_path(lake: Lake) -> Path:
     """Where a person's decisions lie."""
-    return lake.root / "decisions" / "tag_vocabulary.csv"
+    return lake.root / DECISIONS / "tag_vocabulary.csv"
 
 
 def plan_of(lake: Lake, day: str, config: Config, known: Sequence[str], encoders: Mapping[str, Encoder]) -> Plan:

@@ -52,6 +52,15 @@ class PictureProcessor:
         ]
         return self(text=[text], images=pictures or None)
 
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write what `find_processor` reads: the same processor comes back."""
+        self.tokenizer.save_pretrained(folder)
+        self.image_processor.save_pretrained(folder)
+        settings = {"image_seq_len": self.image_seq_len}
+        (Path(folder) / "processor_config.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")
+        template = {"chat_template": self.chat_template}
+        (Path(folder) / "chat_template.json").write_text(json.dumps(template) + "\n", encoding="utf-8")
+
     def __call__(
         self, *, text: Sequence[str], images: Sequence[Any] | None = None, **_: object
     ) -> dict[str, Any]:

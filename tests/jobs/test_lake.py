@@ -144,6 +144,13 @@ def test_days_before_count_across_a_month() -> None:
     assert day_text("2024-02-29") == "2024-02-29"
 
 
+def test_a_folder_of_peoples_decisions_becomes_a_lake(tmp_path: Path) -> None:
+    (tmp_path / "decisions").mkdir()
+    Lake.open(tmp_path)
+    (tmp_path / "decisions" / "tag_vocabulary.csv").write_text("")
+    assert Lake.open(tmp_path).root == tmp_path
+
+
 def test_a_folder_of_something_else_is_not_taken_for_a_lake(tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("mine")
     with pytest.raises(LakeError, match="not a lake of notemill"):

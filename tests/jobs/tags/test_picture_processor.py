@@ -13,6 +13,7 @@ from transformers import AutoModelForImageTextToText
 
 from jobs.config import ConfigError
 from jobs.tags.asking import Question, Reply
+from jobs.tags.compact_student import as_folder
 from jobs.tags.encoding import load_reader
 from jobs.tags.local_model import LocalModel, find_local_model
 from jobs.tags.picture_processor import PictureProcessor, find_processor
@@ -147,7 +148,7 @@ def test_places_and_pictures_must_agree(home: Path) -> None:
 
 
 def test_a_student_reads_and_is_trained_with_the_same_processor(home: Path) -> None:
-    student = open_student(str(home / "qwen2_5_vl"), "tiny", max_new_tokens=NEW)
+    student = open_student(str(home / "qwen2_5_vl"))
     prompts = [student.prompt_inputs(q.prompt, q.picture) for q in QUESTIONS[:4]]
     assert prompts[0]["image_grid_thw"].tolist() == [[1, 4, 6]]
     replies = [student.reply_tokens(text) for text in ("red", "a tent", "dry", "light")]
@@ -155,6 +156,17 @@ def test_a_student_reads_and_is_trained_with_the_same_processor(home: Path) -> N
     logits_BTV = student.reply_logits(inputs, reply_BT.shape[1])
     (alone,) = student.reply_logits(student.batch(prompts[2:3], replies[2:3])[0], len(replies[2]))
     assert torch.allclose(logits_BTV[2, -len(replies[2]) :], alone, atol=1e-3)
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "smolvlm"])
+def test_what_a_student_was_trained_with_is_saved_and_comes_back(home: Path, tmp_path: Path, family: str) -> None:
+    student = open_student(str(home / family))
+    as_folder(student, tmp_path / "saved")
+    again = open_student(str(tmp_path / "saved"))
+    for question in QUESTIONS[:4]:
+        first, second = (s.prompt_inputs(question.prompt, question.picture) for s in (student, again))
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_a_family_that_is_not_covered_is_named(home: Path, tmp_path: Path) -> None:
