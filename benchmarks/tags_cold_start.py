@@ -217,7 +217,7 @@ def main(argv: list[str]) -> None:
         "tags_cold_start",
         [row for table, found in tables for row in rows_of(table, found, args.seed)],
         bars=bars_of(tables, args.seed),
-        command="python -m benchmarks.tags_cold_start " + " ".join(argv),
+        command=" ".join(["python -m benchmarks.tags_cold_start", *argv]),
         packages=["torch", "transformers", "tokenizers", "pyspark"],
         teacher=args.teacher.name,
         taggers=taggers,

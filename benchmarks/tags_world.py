@@ -231,7 +231,7 @@ def main(argv: list[str]) -> None:
         "tags_world",
         rows,
         bars=_bars(measured, scores, notes),
-        command="python -m benchmarks.tags_world " + " ".join(argv),
+        command=" ".join(["python -m benchmarks.tags_world", *argv]),
         packages=["torch", "transformers", "tokenizers"],
         looks=looks,
         everything=everything,
