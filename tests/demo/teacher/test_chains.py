@@ -38,7 +38,7 @@ def test_facts_are_what_the_truth_says_and_the_note_shows() -> None:
 def test_a_chain_follows_the_page_and_leaves_out_what_it_does_not_ask_for() -> None:
     names = {"colour": "shade", "price": "price", "material": "fabric"}
     assert json.loads(reply_text(FACTS, names, "chain")) == {
-        "text": ["walnut"],
+        "text": ["night lamp", "walnut", "small flats"],
         "picture": "red",
         "dimensions": [
             "fabric",
