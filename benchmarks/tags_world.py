@@ -161,7 +161,8 @@ def interval(rounds: np.ndarray) -> tuple[float, float, float]:
     return float(rounds[-1]), float(low), float(high)
 
 
-def _shown(rounds: np.ndarray) -> str:
+def shown(rounds: np.ndarray) -> str:
+    """The figure in per cent, with its interval."""
     figure, low, high = interval(rounds)
     return f"{100 * figure:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
@@ -178,10 +179,10 @@ def tables(
     rows: list[dict[str, object]] = [
         {
             "prompt": way.name,
-            "precision %": _shown(found.precision),
-            "recall %": _shown(found.recall),
-            "F1 %": _shown(found.f1),
-            "redundant %": _shown(found.redundant),
+            "precision %": shown(found.precision),
+            "recall %": shown(found.recall),
+            "F1 %": shown(found.f1),
+            "redundant %": shown(found.redundant),
             "unread": sum(not s.is_read for s in scores[way]),
         }
         for way, found in measured.items()
@@ -247,7 +248,7 @@ def _bars(
     for way in (UNGUIDED, WITHOUT_CHAIN):
         difference = measured[GUIDED].f1 - measured[way].f1
         low = interval(difference)[1]
-        bars[f"F1 of handbook and chain beats {way.name} (difference {_shown(difference)} points)"] = low > 0
+        bars[f"F1 of handbook and chain beats {way.name} (difference {shown(difference)} points)"] = low > 0
     with_, without = (looks_row(notes, scores[way], way) for way in (GUIDED, BLIND))
     for slot, chance in CHANCE.items():
         key = f"{slot}: right % of notes (chance {100 * chance:.0f})"
