@@ -58,8 +58,8 @@ def reply_text(facts: Sequence[Fact], names: Mapping[str, str] | None, task: Tas
     """The reply to a prompt: only what the page asks for, by its names; without a page all there is, by ours.
 
     All that is there is observed first, then the page chooses: taught to observe only what the page asks for, chains were
-    3 points of F1 worse than direct answers on mined pages, and this way 2 better. The order is always that of the facts:
-    a small network learns one order sooner than as many as there are pages.
+    3 points of F1 worse than direct answers on mined pages, and this way they are level. The order is always that of
+    the facts: a small network learns one order sooner than as many as there are pages.
     """
     chosen = names if names is not None else {slot: slot for slot in ALL_SLOTS}
     told = [(chosen[fact.slot], fact) for fact in facts if fact.slot in chosen]
