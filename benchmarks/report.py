@@ -56,8 +56,8 @@ def write(
         "machine": machine(packages),
         "figures": list(rows),
         **more,
-        "bar": dict(bars),
-        "holds": all(bars.values()),
+        "bar": {bar: bool(held) for bar, held in bars.items()},
+        "holds": bool(all(bars.values())),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
