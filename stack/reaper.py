@@ -74,14 +74,17 @@ def is_running(pid: int) -> bool:
 
 
 def kill_all(find: Callable[[], Iterable[psutil.Process]], seconds: float = 10.0) -> int:
-    """SIGKILL what `find` finds, again and again until it finds nothing that lives: a process may fork while we look.
-    Returns how many were killed."""
+    """SIGKILL what `find` finds, again and again until nothing that lives is found twice in a row.
+
+    Once is not enough: a process may fork while we look, and a child whose parent ends between two looks at the table of
+    processes is found below neither its old parent nor its new one. Returns how many were killed.
+    """
     killed: set[int] = set()
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    calm = 0
+    while calm < 2 and time.monotonic() < deadline:
         living = [process for process in find() if is_alive(process)]
-        if not living:
-            break
+        calm = 0 if living else calm + 1
         for process in living:
             with suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL)
