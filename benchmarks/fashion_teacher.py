@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from benchmarks.fashion_products import DEFINITIONS, DIMENSIONS, Product, chain_of, note_of
 from demo.teacher.network import Size, make_network, make_processor
-from demo.teacher.tokenizer import AROUND, END, IMAGE, PAD, RUNS, SPECIALS, START, WHOLE
+from demo.teacher.tokenizer import AROUND, IMAGE, RUNS, WHOLE, as_fast, byte_level
 from demo.teacher.training import Batch, loss_of, optimizers_of, set_rates
 from models.tags.chain import PICTURE
 from models.tags.handbook import Page, page_for
@@ -63,17 +63,8 @@ class School:
 
 def train_tokenizer(products: Sequence[Product], titles: Sequence[str]) -> PreTrainedTokenizerFast:
     """Byte-level BPE of the titles; the fixed sentences and the gold values are one token each."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=NUM_PIECES,
-        special_tokens=list(SPECIALS),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
+    tokenizer = byte_level(titles, NUM_PIECES)
     counts = Counter(word for title in titles for word in title.split())
-    tokenizer.train_from_iterator(titles, trainer)
     before, after = PAGE_HEAD.split("{category}")
     values = {value for product in products for value in (*product.gold.values(), product.category)}
     words = {*values, *DIMENSIONS, PICTURE, *(word for word in counts if counts[word] > 2)}
@@ -82,15 +73,7 @@ def train_tokenizer(products: Sequence[Product], titles: Sequence[str]) -> PreTr
         [AddedToken(word, single_word=True, normalized=False) for word in sorted(words) if word.replace(" ", "").isalnum()]
         + [AddedToken(text, normalized=False) for text in dict.fromkeys(fixed)]
     )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token=START,
-        eos_token=END,
-        pad_token=PAD,
-        padding_side="left",
-        clean_up_tokenization_spaces=False,
-        model_max_length=4096,
-    )
+    return as_fast(tokenizer)
 
 
 def opened(product: Product) -> Image.Image:

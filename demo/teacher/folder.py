@@ -26,8 +26,8 @@ _CODE = (
     "demo/*.py",
     "demo/teacher/*.py",
     "models/tags/chain.py",
+    "models/tags/handbook.py",
     "models/tags/initial.py",
-    "models/tags/mining.py",
     "models/tags/prompt.py",
 )
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow")

@@ -44,6 +44,16 @@ def train_tokenizer(
     words = sorted({*known, *map(_capital, known), *map(folded, known)})
     fixed = [*RUNS, *_prompt_sentences()]
     stretches = _stretches(notes, words, num_stretches)
+    tokenizer = byte_level(_corpus(notes, replies), num_pieces)
+    tokenizer.add_tokens(
+        [AddedToken(word, single_word=word.isascii(), normalized=False) for word in words]
+        + [AddedToken(text, normalized=False) for text in dict.fromkeys([*fixed, *stretches])]
+    )
+    return as_fast(tokenizer)
+
+
+def byte_level(texts: Iterable[str], num_pieces: int) -> Tokenizer:
+    """A byte-level BPE of texts with the special tokens: any text comes back as it was."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -53,11 +63,12 @@ def train_tokenizer(
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_corpus(notes, replies), trainer)
-    tokenizer.add_tokens(
-        [AddedToken(word, single_word=word.isascii(), normalized=False) for word in words]
-        + [AddedToken(text, normalized=False) for text in dict.fromkeys([*fixed, *stretches])]
-    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def as_fast(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    """The tokenizer as `transformers` takes it."""
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=START,

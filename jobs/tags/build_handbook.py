@@ -6,18 +6,18 @@ import argparse
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from jobs.config import Config, add_run_arguments
-from jobs.lake import DECISIONS, Lake, LakeError, days_before
+from jobs.lake import Lake, LakeError, days_before
 from jobs.notes.encoders import Encoder, find_encoder
 from jobs.session import run_job, spark_session
 from jobs.staging import Plan, file_hash, persisted, published_reads, run_once, stage_arrow
 from jobs.tags import mined, phrase_workers
 from jobs.tags.answers import Answers, Filing
+from jobs.tags.decision_files import names_path, read_names
 from jobs.tags.dimensions import grouped_phrases
 from jobs.tags.handbook_rows import Measured, diff, measured, rows_of
 from jobs.tags.mined import Evidence
@@ -25,8 +25,7 @@ from jobs.tags.naming import Draft, Named, named_pages
 from jobs.tags.pages import last_pages
 from jobs.tags.teachers import find_teacher
 from models.tags import cohesion, mining
-from models.tags.decisions import DecisionError
-from models.tags.dimension_names import NO_NAMES, Names, parse_names
+from models.tags.dimension_names import NO_NAMES, Names
 from models.tags.handbook import Page
 from models.tags.mining import Use
 from schemas.tables import EVENTS, NOTES
@@ -221,21 +220,6 @@ def planned(config: Config, lake: Lake, day: str, days: Sequence[str], teacher: 
         artifacts=artifacts,
         params=params,
     )
-
-
-def names_path(lake: Lake) -> Path:
-    """Where a person's names for dimensions lie."""
-    return lake.root / DECISIONS / "interest_handbook.csv"
-
-
-def read_names(path: Path) -> Names:
-    """A person's names, none where there is no file. Raises `LakeError` naming file and line."""
-    if not path.exists():
-        return NO_NAMES
-    try:
-        return parse_names(path.read_text(encoding="utf-8-sig"))
-    except (DecisionError, UnicodeDecodeError) as error:
-        raise LakeError(f"{path}: {error}") from None
 
 
 def teacher_of(config: Config, lake: Lake) -> Teacher | None:

@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.config import Config, ConfigError, add_run_arguments
-from jobs.lake import DECISIONS, Lake, LakeError
+from jobs.lake import Lake
 from jobs.notes.encoders import Encoder, embed_texts, find_encoder
 from jobs.session import run_job
 from jobs.staging import Plan, file_hash, published_reads, run_once, stage_arrow
+from jobs.tags.decision_files import decisions_path, read_decisions, text_of
 from models.notes.text import language
-from models.tags.decisions import MERGE, Decision, DecisionError, parse_decisions, settled_targets
+from models.tags.decisions import MERGE, Decision, settled_targets
 from models.tags.likeness import UNREAD, Encoded
 from models.tags.spelling import spelling_key, surface_of
 from models.tags.vocabulary import Notes, Row, Rules, grown
@@ -42,7 +43,6 @@ READS = ("teacher_tags",)
 WRITES = ("tag_vocabulary",)
 log = logging.getLogger("notemill")
 
-MAX_FILE_BYTES = 64 * 2**20
 DAYS_KNOWN = 7
 Decisions = Mapping[str, Mapping[str, Decision]]
 _SEEN = """
@@ -95,33 +95,12 @@ def read_blocklist(path: Path | None) -> frozenset[str]:
     """The spelling keys of the blocked tags. Raises `ConfigError`."""
     if path is None:
         return frozenset()
-    lines = [line.strip() for line in _text_of(path, "tags.blocklist").splitlines()]
+    lines = [line.strip() for line in text_of(path, "tags.blocklist").splitlines()]
     wanted = [(number, line) for number, line in enumerate(lines, start=1) if line and not line.startswith("# ")]
     for number, line in wanted:
         if not any(c.isalnum() for c in surface_of(line)):
             raise ConfigError(f"tags.blocklist: line {number} of {path} is {line[:80]!r}: write one tag a line")
     return frozenset(spelling_key(surface_of(line)) for _, line in wanted)
-
-
-def read_decisions(path: Path) -> Decisions:
-    """A person's decisions, none where there is no file. Raises `LakeError` naming file and line."""
-    if not path.exists():
-        return {}
-    try:
-        return parse_decisions(_text_of(path, "decisions"))
-    except DecisionError as error:
-        raise LakeError(f"{path}: {error}") from None
-
-
-def _text_of(path: Path, parameter: str) -> str:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigError(f"{parameter}: {path} is larger than {MAX_FILE_BYTES >> 20} MiB")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{parameter}: {path} is no UTF-8 text ({error.reason} at byte {error.start})") from None
-    except OSError as error:
-        raise ConfigError(f"{parameter}: {path} cannot be read: {error.strerror}") from None
 
 
 def encoded_by(encoders: Mapping[str, Encoder], tags: Sequence[str]) -> Encoded:
@@ -195,11 +174,6 @@ def _counts(found: Sequence[tuple[str, Row]], known: set[tuple[str, str]]) -> di
 def blocklist_path(config: Config) -> Path | None:
     """The configured blocklist, relative to the configuration; None where none is named."""
     return config.home / config.tags.blocklist if config.tags.blocklist else None
-
-
-def decisions_path(lake: Lake) -> Path:
-    """Where a person's decisions lie."""
-    return lake.root / DECISIONS / "tag_vocabulary.csv"
 
 
 def plan_of(lake: Lake, day: str, config: Config, known: Sequence[str], encoders: Mapping[str, Encoder]) -> Plan:

@@ -79,15 +79,16 @@ class _Asking:
                 for at in places:
                     self.tell(at, await self._answer(client, questions[at]))
 
-            reason = ""
+            gone: TeacherGoneError | None = None
             try:
                 async with asyncio.TaskGroup() as group:
                     for number in range(min(self.server.concurrency, len(questions))):
                         group.create_task(work(number == 0))
-            except* TeacherGoneError as gone:
-                reason = str(gone.exceptions[0])
-            if reason:  # raised here: early releases of Python 3.11 wrap what is raised in the block above in a group
-                raise TeacherGoneError(reason)
+            except* TeacherGoneError as several:
+                gone = TeacherGoneError(str(several.exceptions[0]))
+            # Raised here: early releases of Python 3.11 wrap what is raised in the block above in a group.
+            if gone is not None:
+                raise gone
 
     async def _answer(self, client: Any, question: Question) -> Reply:
         """One question until it is answered, given up, or the server is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from models.tags.chain import MAX_CHARACTERS
@@ -35,17 +35,7 @@ class DecisionError(ValueError):
 def parse_decisions(text: str) -> dict[str, dict[str, Decision]]:
     """Decisions by dimension and surface, both folded. Raises `DecisionError`."""
     found: dict[str, dict[str, Decision]] = {}
-    try:
-        lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True))
-    except csv.Error as error:
-        raise DecisionError(f"it is no CSV: {error}") from None
-    if not lines or [cell.strip() for cell in lines[0]] != HEADER:
-        raise DecisionError(f"line 1: the first line must be {','.join(HEADER)}")
-    if len(lines) > MAX_LINES:
-        raise DecisionError(f"it has more than {MAX_LINES:,} lines")
-    for number, cells in enumerate(lines[1:], start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
+    for number, cells in numbered_lines(text, HEADER):
         surface, dimension, decision = _read_line(number, cells)
         of_dimension = found.setdefault(dimension, {})
         if surface in of_dimension and of_dimension[surface][:2] != decision[:2]:
@@ -58,11 +48,30 @@ def parse_decisions(text: str) -> dict[str, dict[str, Decision]]:
     return found
 
 
+def numbered_lines(text: str, header: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a person's CSV file behind its header, each with its number; empty ones are left out.
+
+    Raises `DecisionError` where it is no CSV, has another header, too many lines, or a line of another length.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True))
+    except csv.Error as error:
+        raise DecisionError(f"it is no CSV: {error}") from None
+    if not lines or [cell.strip() for cell in lines[0]] != list(header):
+        raise DecisionError(f"line 1: the first line must be {','.join(header)}")
+    if len(lines) > MAX_LINES:
+        raise DecisionError(f"it has more than {MAX_LINES:,} lines")
+    for number, cells in enumerate(lines[1:], start=2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            raise DecisionError(
+                f"line {number} has {len(cells)} fields, not {len(header)}: quote what has a comma in it"
+            )
+        yield number, cells
+
+
 def _read_line(number: int, cells: list[str]) -> tuple[str, str, Decision]:
-    if len(cells) != len(HEADER):
-        raise DecisionError(
-            f"line {number} has {len(cells)} fields, not {len(HEADER)}: quote a tag that has a comma in it"
-        )
     surface, dimension = (_name(number, HEADER[i], cells[i]) for i in (0, 1))
     verdict, _, target = cells[2].strip().partition(":")
     if verdict == MERGE:

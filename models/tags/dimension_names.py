@@ -12,15 +12,13 @@ any line of a dimension, the first holds. The file is read as a stranger's: what
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from models.tags.chain import MAX_CHARACTERS, folded
-from models.tags.decisions import MAX_LINES, DecisionError
+from models.tags.decisions import DecisionError, numbered_lines
 from models.tags.handbook import Dimension
 
 HEADER = ["value", "dimension", "definition"]
@@ -40,21 +38,9 @@ NO_NAMES = Names({}, {})
 
 def parse_names(text: str) -> Names:
     """Read the file. Raises `DecisionError`."""
-    try:
-        lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True))
-    except csv.Error as error:
-        raise DecisionError(f"it is no CSV: {error}") from None
-    if not lines or [cell.strip() for cell in lines[0]] != HEADER:
-        raise DecisionError(f"line 1: the first line must be {','.join(HEADER)}")
-    if len(lines) > MAX_LINES:
-        raise DecisionError(f"it has more than {MAX_LINES:,} lines")
     dimension_of: dict[str, str] = {}
     definitions: dict[str, str] = {}
-    for number, cells in enumerate(lines[1:], start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(HEADER):
-            raise DecisionError(f"line {number} has {len(cells)} fields, not {len(HEADER)}: quote what has a comma in it")
+    for number, cells in numbered_lines(text, HEADER):
         value, name = (_fit(number, HEADER[at], cells[at], MAX_CHARACTERS) for at in (0, 1))
         if dimension_of.setdefault(folded(value), name) != name:
             raise DecisionError(f"line {number}: {value!r} was given to {dimension_of[folded(value)]!r} before")
