@@ -14,7 +14,7 @@ By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill 
 | `build_pairs` | a day of its week is not published | run that day, or trigger with *allow_gaps* |
 | `embed_notes` | the encoder cannot be loaded | check `encoders` in the configuration |
 | `assign_ids` | the quantizer was trained on another encoder | train and promote one: `notemill_training` |
-| `build_trie` | the day has no IDs, or a trie's file was damaged: the log names it | mend, or delete the named folder; clear |
+| `build_trie` | the day has no IDs, or a trie's file is damaged: the log names it | mend, or delete that folder; clear |
 | `extract_tags`, `tag_notes` | the teacher's server is down or out of quota: the log says | mend, clear the task |
 
 Every step may be cleared and run again at any time: the same inputs give the same bytes.

@@ -91,10 +91,11 @@ def masked(trie: DeviceTrie, depth: int, state: Tensor, log_prob_K: Tensor) -> T
     Raises `ValueError` where K is not the size of the level's vocabulary.
     """
     _require_vocabulary(trie, depth, log_prob_K)
+    level, size = trie.levels[depth], trie.sizes[depth]
+    if isinstance(level, DenseRows):
+        is_dead_K = (level.next_SK[state.clamp(min=0)] < 0) | (state < 0)[..., None]
+        return log_prob_K.masked_fill(is_dead_K, MINUS_INFINITY)
     found = candidates(trie, depth, state)
-    if isinstance(trie.levels[depth], DenseRows):
-        return log_prob_K.masked_fill(~found.is_allowed_W, MINUS_INFINITY)
-    size = trie.sizes[depth]
     kept = log_prob_K.new_full((*log_prob_K.shape[:-1], size + 1), MINUS_INFINITY)
     column_W = found.code_W.masked_fill(~found.is_allowed_W, size)  # one more column takes what is not allowed
     return kept.scatter_(-1, column_W, log_prob_K.gather(-1, found.code_W))[..., :size]
