@@ -28,9 +28,8 @@ log = logging.getLogger("notemill")
 
 def rows_of(lake: Lake, binding: Binding) -> pa.Table:
     """The rows of that partition. Raises `LakeError` where another one was published meanwhile, or there are no rows."""
-    files = lake.files(SEMANTIC_IDS, binding.day)
-    rows = pq.read_table(files, columns=COLUMNS, read_dictionary=["generation"])
-    if lake.partition(SEMANTIC_IDS, binding.day) != binding.partition or binding.partition not in files[0]:
+    rows = pq.read_table(lake.files(SEMANTIC_IDS, binding.day), columns=COLUMNS, read_dictionary=["generation"])
+    if lake.partition(SEMANTIC_IDS, binding.day) != binding.partition:
         raise LakeError(f"semantic_ids ds={binding.day} was published anew while it was read: run build_trie again")
     if not len(rows):
         raise LakeError(

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from jobs.artifact import Artifacts
+from jobs.audit import Audit
 from jobs.ids import build_trie, catalogue_trie
 from jobs.ids.build_trie import main
 from jobs.ids.catalogue_trie import CatalogueTrie, trie_of
@@ -211,6 +213,23 @@ def test_an_empty_catalogue_is_an_error_and_writes_nothing(two: Lake) -> None:
 def test_codes_of_two_vocabularies_make_no_trie(two: Lake) -> None:
     publish_ids(two, D1, IDS, "g2", said="g1")
     with pytest.raises(LakeError, match="holds codes of g2, but its manifest names quantizer g1"):
+        run(two)
+    assert not room(two).exists()
+
+
+def test_ids_published_anew_while_they_are_read_make_no_trie(two: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_ids(two, D1, IDS)
+    real = pq.read_table
+
+    def read_meanwhile(*asked: Any, **how: Any) -> pa.Table:
+        rows = real(*asked, **how)
+        monkeypatch.undo()
+        monkeypatch.setattr("jobs.publish_table.audit", lambda *_: Audit((), {}))
+        publish_ids(two, D1, {"z": ([1, 1, 1], 0)})
+        return rows
+
+    monkeypatch.setattr(pq, "read_table", read_meanwhile)
+    with pytest.raises(LakeError, match="was published anew while it was read: run build_trie again"):
         run(two)
     assert not room(two).exists()
 

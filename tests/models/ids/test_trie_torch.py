@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from models.ids import trie_build
 from models.ids.trie import DeadPrefixError, left_at
@@ -130,6 +131,12 @@ def test_masked_scores_by_hand() -> None:
     assert masked(trie, 0, torch.tensor([0]), wide).tolist() == [[-1.0, NEVER, NEVER, -4.0]]
 
 
+def test_nothing_follows_a_dead_state_in_a_dense_level_either() -> None:
+    dead = torch.tensor([-1])
+    assert not candidates(two_ids(), 1, dead).is_allowed_W.any()
+    assert masked(two_ids(), 1, dead, torch.zeros(1, 2)).tolist() == [[NEVER, NEVER]]
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_masked_scores_allow_just_what_the_trie_allows_at_any_state(dtype: torch.dtype) -> None:
     ids = catalogue(60, 11)
@@ -206,6 +213,19 @@ def test_shapes_depend_on_the_level_alone() -> None:
     for depth, width in enumerate((4, 2, 2)):
         shapes = {tuple(candidates(trie, depth, torch.full((5,), s)).code_W.shape) for s in (0, -1)}
         assert shapes == {(5, width)}
+
+
+def test_no_step_brings_a_number_to_the_host() -> None:
+    trie = two_ids()
+    with FakeTensorMode(allow_non_fake_inputs=True):  # tensors without numbers: to ask for one is an error
+        beams = start(2)
+        for depth, size in enumerate(trie.sizes):
+            log_prob = torch.zeros(*beams.state_QB.shape, size)
+            advance(trie, depth, beams.state_QB, masked(trie, depth, beams.state_QB, log_prob).argmax(-1))
+            beams = constrained_topk(trie, beams, log_prob, 3)
+        assert note_places(trie, beams.state_QB, 2).shape == (2, 3, 2)
+        with pytest.raises(DataDependentOutputException):
+            require_alive(beams)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator")
