@@ -14,6 +14,7 @@ By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill 
 | `build_pairs` | a day of its week is not published | run that day, or trigger with *allow_gaps* |
 | `embed_notes` | the encoder cannot be loaded | check `encoders` in the configuration |
 | `assign_ids` | the quantizer was trained on another encoder | train and promote one: `notemill_training` |
+| `build_trie` | the day has no IDs, or a trie's file is damaged: the log names it | mend, or delete that folder; clear |
 | `extract_tags`, `tag_notes` | the teacher's server is down or out of quota: the log says | mend, clear the task |
 
 Every step may be cleared and run again at any time: the same inputs give the same bytes.
@@ -72,15 +73,16 @@ def notemill_daily() -> None:
         "ids/train_quantizer", "--if-missing", pool="training", outlets=[asset("quantizer")]
     )
     assign_ids = run("ids/assign_ids", pool="ids", inlets=[asset("quantizer")])
+    build_trie = run("ids/build_trie", pool="ids", outlets=[asset("catalogue_trie")])
     extract_tags = run("tags/extract_tags", "--sample", "{{ params.sample }}", pool="teacher")
     build_vocabulary = run("tags/build_vocabulary", pool="vocabulary")
     tag_notes = run("tags/tag_notes", pool="teacher")
     notes = publish("notes")
     vocabulary = publish("tag_vocabulary", pool="vocabulary")
-    embeddings = publish("note_embeddings")
+    embeddings, semantic_ids = publish("note_embeddings"), publish("semantic_ids", pool="ids")
 
     clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> publish("note_pairs")
-    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> publish("semantic_ids", pool="ids")
+    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> semantic_ids >> build_trie
     notes >> extract_tags >> publish("teacher_tags") >> build_vocabulary >> vocabulary >> tag_notes
     tag_notes >> publish("note_tags") >> publish("tag_postings") >> run("tags/report_tags")
 
