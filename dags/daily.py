@@ -78,9 +78,11 @@ def notemill_daily() -> None:
     notes = publish("notes")
     vocabulary = publish("tag_vocabulary", pool="vocabulary")
     embeddings = publish("note_embeddings")
+    pairs, ids = publish("note_pairs"), publish("semantic_ids", pool="ids")
 
-    clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> publish("note_pairs")
-    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> publish("semantic_ids", pool="ids")
+    clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> pairs
+    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> ids
+    [pairs, ids] >> run("ids/report_health") >> publish("id_health")
     notes >> extract_tags >> publish("teacher_tags") >> build_vocabulary >> vocabulary >> tag_notes
     tag_notes >> publish("note_tags") >> publish("tag_postings") >> run("tags/report_tags")
 

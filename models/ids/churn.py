@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from models.ids.health import Codes
 
@@ -64,12 +65,12 @@ def churn(before: Index, after: Index, depths: int = DEPTHS) -> Churn:
     )
 
 
-def _mean(is_changed_M: np.ndarray) -> float:
+def _mean(is_changed_M: NDArray[np.bool_]) -> float:
     return float(is_changed_M.mean()) if len(is_changed_M) else 0.0
 
 
 def _array(ids: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return pa.concat_arrays(ids.chunks) if isinstance(ids, pa.ChunkedArray) and ids.num_chunks else ids
+    return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
 
 
 def _check(name: str, index: Index) -> None:

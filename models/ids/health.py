@@ -153,7 +153,7 @@ def _checked(codes_NL: Codes, num_codes: int | Sequence[int]) -> list[int]:
     levels = codes_NL.shape[1]
     sizes_L = [num_codes] * levels if isinstance(num_codes, int | np.integer) else [int(size) for size in num_codes]
     if len(sizes_L) != levels:
-        raise ValueError(f"there are sizes of {len(sizes_L)} codebooks for {levels} levels: give one a level, or one for all")
+        raise ValueError(f"there are sizes of {len(sizes_L)} codebooks for {levels} levels: give one each, or one for all")
     for level, (codes_N, size) in enumerate(zip(codes_NL.T, sizes_L, strict=True), start=1):
         if codes_N.min() < 0 or codes_N.max() >= size:
             raise ValueError(

@@ -114,9 +114,8 @@ def _constant_steps(steps_ND: Codes) -> int:
 
 def _one_array(paths: pa.Array | pa.ChunkedArray | Sequence[Sequence[str]]) -> pa.ListArray:
     if isinstance(paths, pa.ChunkedArray):
-        paths = paths.combine_chunks()
-    column = paths if isinstance(paths, pa.Array) else pa.array(list(paths), pa.list_(pa.string()))
-    return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+        return paths.combine_chunks()
+    return paths if isinstance(paths, pa.Array) else pa.array(list(paths), pa.list_(pa.string()))
 
 
 def _checked(num_notes: int, pairs_P2: Pairs, weight_P: Weights | None) -> NDArray[np.float64]:
