@@ -21,11 +21,11 @@ from models.ids.health import Codes, prefix_groups
 from models.ids.text import codes_to_text
 from schemas.tables import NOTE_EMBEDDINGS, NOTES
 
-MAX_GROUPS = 24  # groups by first code
-MAX_COLLISIONS = 30  # IDs that several notes share
-MAX_CARDS = 6  # notes shown of a group
+MAX_GROUPS = 18  # groups by first code
+MAX_COLLISIONS = 12  # IDs that several notes share
+MAX_CARDS = 5  # notes shown of a group
 LOOKED_AT = 4000  # notes of a group whose categories are counted
-NEAR = 0.95  # cosine from which two texts count as variants of one
+NEAR, ALIKE = 0.95, 0.8  # cosines from which two texts count as variants of one, and as alike
 
 
 class Card(NamedTuple):
@@ -66,7 +66,9 @@ class Collision(NamedTuple):
             return of
         if self.closeness >= NEAR:
             return f"{of}, nearly one vector (cosine {self.closeness:.3f} or more): variants of one thing"
-        return f"{of}, vectors well apart (cosine down to {self.closeness:.2f}): the quantizer is too coarse here"
+        if self.closeness >= ALIKE:
+            return f"{of}, vectors alike (cosine down to {self.closeness:.2f}): a finer quantizer separates them"
+        return f"{of}, vectors well apart (cosine down to {self.closeness:.2f}): the quantizer is far too coarse here"
 
 
 class _Places(NamedTuple):

@@ -38,10 +38,10 @@ def health_page(day: str, report: Report, parts: PageParts) -> str:
         _figures(report),
         _levels(report, parts.counts_LK),
         _sizes(report),
+        _collisions(parts.collisions),
         _alignment(report),
         _churn(report),
         _groups(report, parts.groups),
-        _collisions(parts.collisions),
         "</main>",
     ]
     return (
@@ -113,7 +113,7 @@ def _levels(report: Report, counts_LK: Sequence[NDArray[np.int64]]) -> str:
         "say.</p><section class='panel scroll'><table class=levels>"
         f"{head}{''.join(rows)}</table><p>{_key('ours', 'adds')}{_key('control', 'could add')}</p></section>"
         "<p class=quiet style='margin-top:1rem'>Notes of each code, the fullest code first; the dashed line is even use.</p>"
-        f"<div class='panels wide'>{''.join(curves)}</div>"
+        f"<div class='panels curves'>{''.join(curves)}</div>"
     )
 
 
@@ -126,14 +126,14 @@ def _sizes(report: Report) -> str:
         kind = "ours" if low > 1 else "faint"
         tip = f"{notes:,} notes in {ids:,} IDs"
         bars.append((words, [Bar(notes / num, f"{notes / num:.1%}", kind, tip)]))
-    cells = (f"<td class=n>{size:,}<td class=n>{count:,}<td class=n>{size * count:,}" for size, count in sizes[:12])
+    cells = (f"<td class=n>{size:,}<td class=n>{count:,}<td class=n>{size * count:,}" for size, count in sizes[:7])
     rows = "".join(f"<tr>{each}" for each in cells)
-    more = f"<p class=more>and {len(sizes) - 12} greater sizes</p>" if len(sizes) > 12 else ""
+    more = f"<p class=more>and {len(sizes) - 7} greater sizes</p>" if len(sizes) > 7 else ""
     return (
         "<h2>How many notes share their codes</h2><p class=quiet>Share of notes by the number of notes that have the same "
         "codes. The tie-break in <code>semantic_ids</code> tells them apart; a model that sees the codes alone cannot.</p>"
         f"<div class='panels wide'><section class=panel>{grouped_bars(bars, 1.0, 'notes by notes of their ID')}</section>"
-        "<section class=panel><table><tr><th class=n>notes of an ID<th class=n>IDs<th class=n>notes</tr>"
+        "<section class=panel><table class=counts><tr><th class=n>notes of an ID<th class=n>IDs<th class=n>notes</tr>"
         f"{rows}</table>{more}</section></div>"
     )
 
@@ -163,7 +163,7 @@ def _alignment(report: Report) -> str:
         "<h2>Do notes clicked together begin alike?</h2><p class=quiet>Share of the week's pairs, by score, whose two notes "
         f"have the same first codes, or the same first steps of the category path. {report.num_pairs:,} pairs{unknown}.</p>"
         f"<div class='panels wide'><section class=panel>{grouped_bars(groups, None, 'pairs that begin alike')}<p>{keys}</p>"
-        f"</section><section class=panel><table>{head}{''.join(rows)}</table></section></div>"
+        f"</section><section class=panel><table class=counts>{head}{''.join(rows)}</table></section></div>"
     )
 
 
@@ -205,7 +205,7 @@ def _groups(report: Report, groups: Sequence[CodeGroup]) -> str:
     num = report.health.levels[0].codes_used
     return (
         f"<h2>What the first codes mean</h2><p class=quiet>The {len(groups)} largest of {num:,} groups by first code: their "
-        "most frequent categories, and the notes that most was clicked around.</p>"
+        "most frequent categories, and some of the notes, the most clicked first.</p>"
         f"<div class=groups>{''.join(map(shown, groups))}</div>"
     )
 

@@ -11,6 +11,7 @@ STYLE = (
   --faint: #5d6068 } }
 main > h2 { font-size: 1.2rem; margin: 2rem 0 .2rem } main > p { margin: .1rem 0 .8rem; max-width: 62rem }
 .panels.wide { grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)) } .panel { max-height: none }
+.curves .plot text { font-size: 14px } .panels.curves { grid-template-columns: repeat(auto-fit, minmax(min(15rem, 100%), 1fr)) }
 .plot { width: 100%; max-width: 34rem; height: auto; display: block; overflow: visible } .plot text { font-size: 10px;
   fill: var(--quiet); font-variant-numeric: tabular-nums }
 .ours { fill: var(--accent) } .control { fill: var(--control) } .faint { fill: var(--faint) } .line { fill: var(--line) }
@@ -24,6 +25,7 @@ main > h2 { font-size: 1.2rem; margin: 2rem 0 .2rem } main > p { margin: .1rem 0
 .key .faint { background: var(--faint) }
 .key .line { background: var(--line) } .levels td { vertical-align: middle; border-top: 1px solid var(--line);
   padding: .35rem .7rem .35rem 0; white-space: nowrap } .levels td.wide { width: 34%; white-space: normal }
+.levels th { padding: .2rem .7rem .2rem 0 } .counts { width: auto } .counts td, .counts th { padding: .2rem 1.6rem .2rem 0 }
 .remarks { border-left: .25rem solid var(--warn); background: var(--card); border-radius: .4rem; padding: .7rem 1rem;
   margin: 1rem 0 } .remarks ul { margin: .2rem 0 0; padding-left: 1.1rem } .remarks.good { border-color: var(--good) }
 .groups { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); gap: .75rem }

@@ -164,16 +164,17 @@ def remarks(report: Report) -> list[str]:
     if found.avoidable_share > 0.01:
         share = f"{found.avoidable_share:.1%}"
         said.append(f"{share} of notes share their codes with other texts: a finer quantizer separates them.")
-    for depth, (ours, control) in enumerate(zip(report.prefixes, report.categories, strict=False), start=1):
-        if ours.share < control.share:
-            said.append(
-                f"At depth {depth} the category path joins more of what is clicked together ({control.share:.1%}) than the "
-                f"codes do ({ours.share:.1%}); beside chance: {_times(control)} and {_times(ours)}."
-            )
+    behind = [
+        f"{control.share:.1%} against {ours.share:.1%} at depth {depth} ({_times(control)} chance against {_times(ours)})"
+        for depth, (ours, control) in enumerate(zip(report.prefixes, report.categories, strict=False), start=1)
+        if ours.share < control.share
+    ]
+    if behind:
+        said.append(f"The category path joins more of what is clicked together than the codes do: {', '.join(behind)}.")
     if report.explained is not None and report.explained < 0:
         said.append("The codes explain less of the vectors than their mean does: is this the tokenizer of these vectors?")
     return said
 
 
 def _times(sharing: Sharing) -> str:
-    return "chance is 0" if sharing.lift is None else f"{sharing.lift:,.1f} times"
+    return "no" if sharing.lift is None else f"{sharing.lift:,.1f} times"

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from models.ids.health import Codes, prefix_groups
 
 DEPTHS = 3
+ROOT_SHARE = 0.95  # of the paths: a step that so many share is their root
 Pairs = NDArray[np.integer[Any]]
 Weights = NDArray[np.floating[Any]]
 
@@ -75,8 +76,9 @@ def alignment(
 def category_codes(paths: pa.Array | pa.ChunkedArray | Sequence[Sequence[str]], levels: int = DEPTHS) -> Codes:
     """codes_NL of category paths: equal numbers for equal steps, -1 where a path has ended.
 
-    Leading steps that all paths have in common say nothing and are dropped, as long as something is left. Paths of one
-    word and a shorter path are whole at any depth: two notes of the same short path share it.
+    A root, that is a leading step that (nearly) all paths share, says nothing and is not counted as a step, as long as
+    something is left. A path that has ended is whole at any depth: two notes of one short path share it. A path of
+    nothing but the root is no path.
     """
     column = _one_array(paths)
     length_N = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -87,9 +89,11 @@ def category_codes(paths: pa.Array | pa.ChunkedArray | Sequence[Sequence[str]], 
         has_N = length_N > step
         words = column.values.take(pa.array(start_N[has_N] + step))
         steps_ND[has_N, step] = words.dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    root = _constant_steps(steps_ND)
+    root = _root_steps(steps_ND)
     found_NL = np.full((len(length_N), levels), -1, dtype=np.int64)
     kept_ND = steps_ND[:, root : root + levels]
+    # Under another root a step of the same name is another step.
+    kept_ND[:, 0] = np.where(kept_ND[:, 0] >= 0, prefix_groups(steps_ND[:, : root + 1])[-1], -1)
     found_NL[:, : kept_ND.shape[1]] = kept_ND
     return found_NL
 
@@ -103,11 +107,11 @@ def consecutive_pairs(user_E: Codes, place_E: Codes) -> Pairs:
     return np.stack([place_E[:-1][follows], place_E[1:][follows]], axis=1)
 
 
-def _constant_steps(steps_ND: Codes) -> int:
-    """How many leading steps all paths share, empty paths aside; 0 where nothing would be left."""
+def _root_steps(steps_ND: Codes) -> int:
+    """How many leading steps are a root, empty paths aside; 0 where nothing would be left."""
     some_MD = steps_ND[steps_ND[:, 0] >= 0]
     for step in range(steps_ND.shape[1]):
-        if len(np.unique(some_MD[:, step])) > 1:
+        if not len(some_MD) or np.unique(some_MD[:, step], return_counts=True)[1].max() < ROOT_SHARE * len(some_MD):
             return step
     return 0
 
