@@ -104,7 +104,8 @@ def collisions(
     # Every text's first note counts above all others, so that a person sees what differs.
     first_N = np.zeros(len(codes_NL))
     group_N = prefix_groups(codes_NL)[-1]
-    first_N[np.unique(np.stack([group_N, contents.text_N]), axis=1, return_index=True)[1]] = weight_N.sum() + 1
+    twin_N = prefix_groups(np.stack([group_N, contents.text_N], axis=1))[-1]
+    first_N[np.unique(twin_N, return_index=True)[1]] = weight_N.sum() + 1
     found = _largest(codes_NL, group_N, weight_N + first_N, MAX_COLLISIONS, at_least=2)
     shown = [place for group in found for place in group.shown]
     cards, vectors = _cards(lake, day, ids, shown, roots), _vectors(lake, day, ids, shown)

@@ -167,9 +167,9 @@ def codebook_sizes(lake: Lake, ids: DayIds) -> list[int]:
     artifacts = Artifacts(lake, "quantizer")
     is_here = ids.generation in artifacts.generations()
     settings = artifacts.manifest(ids.generation).get("settings", {}) if is_here else {}
-    levels = settings.get("levels", 0)
+    levels, codes = settings.get("levels", 0), settings.get("codes")
     needed = [int(most) + 1 for most in ids.entries.codes_NL.max(axis=0)]
-    return [settings["codes"] if level < levels else need for level, need in enumerate(needed)]
+    return [codes if codes and level < levels else need for level, need in enumerate(needed)]
 
 
 def _array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -107,7 +107,7 @@ def rows_of(report: Report) -> pa.Table:
 
 def facts_of(report: Report) -> dict[str, Any]:
     """The report as plain data for JSON: the whole, then a list of levels, each with its prefix' figures."""
-    whole: dict[str, Any] = {"name": report.name, "generation": report.generation}
+    whole: dict[str, Any] = {"name": report.name, "generation": report.generation, "in_words": sentence(report)}
     levels: list[dict[str, Any]] = [{"level": letter} for letter in ascii_lowercase[: len(report.num_codes_L)]]
     for level, name, value in figures_of(report):
         if value is not None:
@@ -118,6 +118,7 @@ def facts_of(report: Report) -> dict[str, Any]:
         whole["unknown_pairs"] = report.unknown_pairs
     if report.since:
         whole["churn_since"] = {"day": report.since.day, "generation": report.since.generation}
+    whole["remarks"] = remarks(report)
     sizes = [{"notes": size, "ids": num} for size, num in report.health.group_sizes]
     return {**whole, "levels": levels, "group_sizes": sizes}
 

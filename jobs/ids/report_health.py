@@ -125,17 +125,21 @@ def stage_day(lake: Lake, day: str, config: Config, json_file: Path | None) -> N
     ids = ids_of(lake, day)
     plan = plan_of(lake, day, ids)
     page = lake.root / "pages" / SEMANTIC_IDS.folder / f"ds={day}.html"
+    figures = page.with_suffix(".json")
 
-    def compute() -> None:
+    def written() -> Report:
         report, text = report_day(lake, day, ids, config.image_roots)
+        write_atomically(figures, _json(facts_of(report)))
         write_atomically(page, text.encode())
-        for file in (page.with_suffix(".json"), *([json_file] if json_file else [])):
-            write_atomically(file, _json(facts_of(report)))
-        stage_arrow(lake, ID_HEALTH, plan, rows_of(report))
-        log.info("%s", sentence(report))
-        log.info("report_health ds=%s: %s", day, page)
+        return report
 
-    run_once(lake, plan, (ID_HEALTH,), compute)
+    run_once(lake, plan, (ID_HEALTH,), lambda: stage_arrow(lake, ID_HEALTH, plan, rows_of(written())))
+    if not (page.exists() and figures.exists()):
+        written()  # the rows are published already, but somebody has tidied the pages away
+    if json_file:
+        write_atomically(json_file, figures.read_bytes())
+    log.info("%s", json.loads(figures.read_bytes())["in_words"])
+    log.info("report_health ds=%s: %s", day, page)
 
 
 def _json(value: object) -> bytes:
