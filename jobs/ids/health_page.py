@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.ids.health_groups import Card, CodeGroup, Collision
+from jobs.ids.health_groups import CodeGroup, Collision
 from jobs.ids.health_page_look import STYLE
+from jobs.ids.health_page_notes import shown_collisions, shown_groups
 from jobs.ids.health_plots import Bar, grouped_bars, meter, usage_curve
 from jobs.ids.health_report import SIZE_BANDS, Report, remarks
 from models.ids.prefixes import Sharing
@@ -38,10 +39,10 @@ def health_page(day: str, report: Report, parts: PageParts) -> str:
         _figures(report),
         _levels(report, parts.counts_LK),
         _sizes(report),
-        _collisions(parts.collisions),
+        shown_collisions(parts.collisions),
         _alignment(report),
         _churn(report),
-        _groups(report, parts.groups),
+        shown_groups(parts.groups, report.health.levels[0].codes_used),
         "</main>",
     ]
     return (
@@ -83,7 +84,7 @@ def _figures(report: Report) -> str:
 
 
 def _levels(report: Report, counts_LK: Sequence[NDArray[np.int64]]) -> str:
-    rows, curves = [], []
+    rows, curves = [], [_perplexity(report)]
     for letter, codes, level, counts_K in zip(
         ascii_lowercase, report.num_codes_L, report.health.levels, counts_LK, strict=False
     ):
@@ -115,6 +116,22 @@ def _levels(report: Report, counts_LK: Sequence[NDArray[np.int64]]) -> str:
         "<p class=quiet style='margin-top:1rem'>Notes of each code, the fullest code first; the dashed line is even use.</p>"
         f"<div class='panels curves'>{''.join(curves)}</div>"
     )
+
+
+def _perplexity(report: Report) -> str:
+    groups = [
+        (
+            letter,
+            [
+                Bar(level.codes_used, f"{level.codes_used:,}", "faint", f"{level.codes_used:,} of {codes:,} codes in use"),
+                Bar(level.perplexity, f"{level.perplexity:,.0f}", "ours", f"perplexity {level.perplexity:,.1f}"),
+            ],
+        )
+        for letter, codes, level in zip(ascii_lowercase, report.num_codes_L, report.health.levels, strict=False)
+    ]
+    keys = _key("faint", "codes in use") + _key("ours", "perplexity")
+    plot = grouped_bars(groups, max(report.num_codes_L), "codes in use and perplexity of each level")
+    return f"<section class=panel><h2>Perplexity of each level</h2>{plot}<p>{keys}</p></section>"
 
 
 def _sizes(report: Report) -> str:
@@ -160,8 +177,10 @@ def _alignment(report: Report) -> str:
         "<th class=n>lift</tr>"
     )
     return (
-        "<h2>Do notes clicked together begin alike?</h2><p class=quiet>Share of the week's pairs, by score, whose two notes "
-        f"have the same first codes, or the same first steps of the category path. {report.num_pairs:,} pairs{unknown}.</p>"
+        "<h2>Do notes clicked together begin alike?</h2>"
+        "<p class=quiet>Share of the week's pairs, by score, whose two notes "
+        f"have the same first codes, or the same first steps of the category path. Lift is that share over chance: coarse "
+        f"groups join much by chance alone. {report.num_pairs:,} pairs{unknown}.</p>"
         f"<div class='panels wide'><section class=panel>{grouped_bars(groups, None, 'pairs that begin alike')}<p>{keys}</p>"
         f"</section><section class=panel><table class=counts>{head}{''.join(rows)}</table></section></div>"
     )
@@ -190,48 +209,6 @@ def _churn(report: Report) -> str:
         f"notes are in both, {churn.num_new:,} are new, {churn.num_gone:,} are gone. Share of the notes in both whose codes "
         f"changed.</p><div class='panels wide'><section class=panel>{grouped_bars(bars, 1.0, 'changed IDs')}</section></div>"
     )
-
-
-def _groups(report: Report, groups: Sequence[CodeGroup]) -> str:
-    def shown(group: CodeGroup) -> str:
-        of = " · ".join(f"{escape(name)} <b>{share:.0%}</b>" for name, share in group.categories)
-        head = f"<code>{escape(group.text)}</code><span>{group.num_notes:,} notes</span>"
-        second = f"{group.num_second:,} second codes · " if group.num_second else ""
-        return (
-            f"<section class=group><h3>{head}</h3><div class='why quiet'>{second}{of}</div>"
-            f"{''.join(map(_card, group.cards))}</section>"
-        )
-
-    num = report.health.levels[0].codes_used
-    return (
-        f"<h2>What the first codes mean</h2><p class=quiet>The {len(groups)} largest of {num:,} groups by first code: their "
-        "most frequent categories, and some of the notes, the most clicked first.</p>"
-        f"<div class=groups>{''.join(map(shown, groups))}</div>"
-    )
-
-
-def _collisions(collisions: Sequence[Collision]) -> str:
-    def shown(found: Collision) -> str:
-        left = found.num_notes - len(found.cards)
-        more = f"<div class=more>and {left:,} more</div>" if left else ""
-        return (
-            f"<section class=group><h3><code>{escape(found.text)}</code><span>{found.num_notes:,} notes</span></h3>"
-            f"<div class='why quiet'>{escape(found.why)}</div>{''.join(map(_card, found.cards))}{more}</section>"
-        )
-
-    if not collisions:
-        return "<h2>Which notes share an ID</h2><p class=quiet>None: every note has codes of its own.</p>"
-    return (
-        "<h2>Which notes share an ID, and why</h2><p class=quiet>The fullest IDs, one note of every text first.</p>"
-        f"<div class=groups>{''.join(map(shown, collisions))}</div>"
-    )
-
-
-def _card(card: Card) -> str:
-    image = f'<img src="{escape(card.picture)}" alt="" loading="lazy">' if card.picture else ""
-    title = escape(card.title) or "<i class=quiet>no title</i>"
-    small = f"<small>{escape(card.category)} · {escape(card.note_id)}</small>"
-    return f"<div class=card>{image}<div>{title}<br>{small}</div></div>"
 
 
 def _key(kind: str, words: str) -> str:

@@ -11,7 +11,7 @@ STYLE = (
   --faint: #5d6068 } }
 main > h2 { font-size: 1.2rem; margin: 2rem 0 .2rem } main > p { margin: .1rem 0 .8rem; max-width: 62rem }
 .panels.wide { grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)) } .panel { max-height: none }
-.curves .plot text { font-size: 14px }
+.curves .plot text { font-size: 13px }
 .panels.curves { grid-template-columns: repeat(auto-fit, minmax(min(15rem, 100%), 1fr)) }
 .plot { width: 100%; max-width: 34rem; height: auto; display: block; overflow: visible } .plot text { font-size: 10px;
   fill: var(--quiet); font-variant-numeric: tabular-nums }
