@@ -21,7 +21,8 @@ def shown_groups(groups: Sequence[CodeGroup], num_groups: int) -> str:
         )
 
     return (
-        f"<h2>What the first codes mean</h2><p class=quiet>The {len(groups)} largest of {num_groups:,} groups by first code: "
+        "<h2>What the first codes mean</h2>"
+        f"<p class=quiet>The {len(groups)} largest of {num_groups:,} groups by first code: "
         "their most frequent categories, and some of the notes, the most clicked first.</p>"
         f"<div class=groups>{''.join(map(shown, groups))}</div>"
     )
