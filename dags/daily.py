@@ -79,10 +79,12 @@ def notemill_daily() -> None:
     tag_notes = run("tags/tag_notes", pool="teacher")
     notes = publish("notes")
     vocabulary = publish("tag_vocabulary", pool="vocabulary")
-    embeddings, semantic_ids = publish("note_embeddings"), publish("semantic_ids", pool="ids")
+    embeddings = publish("note_embeddings")
+    pairs, ids = publish("note_pairs"), publish("semantic_ids", pool="ids")
 
-    clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> publish("note_pairs")
-    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> semantic_ids >> build_trie
+    clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> pairs
+    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> ids >> build_trie
+    [pairs, ids] >> run("ids/report_health") >> publish("id_health")
     notes >> extract_tags >> publish("teacher_tags") >> build_vocabulary >> vocabulary >> tag_notes
     tag_notes >> publish("note_tags") >> publish("tag_postings") >> run("tags/report_tags")
 

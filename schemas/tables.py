@@ -1,4 +1,6 @@
-"""Every table of notemill, in the order the data flows: the data model. Those of tags stand in `tag_tables.py`."""
+"""Every table of notemill, in the order the data flows: the data model. Those of tags stand in `tag_tables.py`,
+the health of semantic IDs in `id_tables.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from schemas.expectations import (
     quarantined_share,
     rows_against_last,
 )
+from schemas.id_tables import ID_TABLES
 from schemas.table import Column, Metric, Table
 from schemas.tag_tables import TAG_TABLES
 
@@ -287,6 +290,7 @@ PUBLISHED = (
     NOTE_PAIRS,
     NOTE_EMBEDDINGS,
     SEMANTIC_IDS,
+    *ID_TABLES,
     *TAG_TABLES,
 )
 BY_NAME = {table.name: table for table in INPUTS + PUBLISHED}
