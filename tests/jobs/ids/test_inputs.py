@@ -41,9 +41,9 @@ PAIRS = [(at, base + (at - base + step) % 10) for base in (1, 11) for at in rang
 
 
 def _publish_pictures(lake: Lake, day: str, shown: Mapping[str, str], encoder: str = "eyes@0", dims: int = 5) -> None:
+    hashes = {p: hashlib.sha256(p.encode()).hexdigest() for p in shown.values()}
     rows = [
-        {"note_id": n, "picture_hash": hashlib.sha256(p.encode()).hexdigest(), "encoder": encoder, "embedding": vector(p, dims)}
-        for n, p in shown.items()
+        {"note_id": n, "picture_hash": hashes[p], "encoder": encoder, "embedding": vector(p, dims)} for n, p in shown.items()
     ]
     stage_rows(lake, PICTURE_EMBEDDINGS, day, rows, salt=f"{sorted(shown.items())} {encoder} {dims}")
     publish(lake, PICTURE_EMBEDDINGS, day)
