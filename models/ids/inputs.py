@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -172,7 +173,7 @@ def fit(
             raise ValueError(f"no note has a {name} vector, so there is no {name} block to make of them")
         _require_block(block, len(text_ND), block.vectors_NP.shape[1], name)
         scaling = scaling_of(block)
-        found = ridge(_pairs(text_ND, text, block, scaling))
+        found = ridge(partial(_pairs, text_ND, text, block, scaling))
         parts[name] = Part(scaling, float(np.sqrt(weight)), found.ridge_DP, found.offset_P)
         figures |= {f"{name} share": float(block.has_N.mean()), f"{name} predicted": found.explained}
     return Fuse(text, parts), figures
@@ -205,9 +206,9 @@ def _having(block: Block) -> Iterator[Tensor]:
         yield torch.from_numpy(block.vectors_NP[at_M[start : start + ROWS]].astype(np.float64))
 
 
-def _pairs(text_ND: Vectors, text: Scaling, block: Block, scaling: Scaling) -> list[tuple[Tensor, Tensor]]:
-    sides = zip(_having(Block(text_ND, block.has_N)), _having(block), strict=True)
-    return [(scaled(text_RD, text), scaled(rows_RP, scaling)) for text_RD, rows_RP in sides]
+def _pairs(text_ND: Vectors, text: Scaling, block: Block, scaling: Scaling) -> Iterator[tuple[Tensor, Tensor]]:
+    for text_RD, rows_RP in zip(_having(Block(text_ND, block.has_N)), _having(block), strict=True):
+        yield scaled(text_RD, text), scaled(rows_RP, scaling)
 
 
 def _require_block(block: Block | None, count: int, width: int, name: str) -> None:

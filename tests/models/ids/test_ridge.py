@@ -19,7 +19,7 @@ def _noisy(rows: int, noise: float, seed: int = 0) -> tuple[torch.Tensor, torch.
 def test_a_line_is_found_exactly() -> None:
     # y = 3x - 1 in one dimension.
     x_N1 = torch.tensor([[0.0], [1.0], [2.0], [5.0]], dtype=torch.float64)
-    found = ridge([(x_N1, 3 * x_N1 - 1)])
+    found = ridge(lambda: iter([(x_N1, 3 * x_N1 - 1)]))
     assert found.ridge_DP.item() == pytest.approx(3, abs=1e-6)
     assert found.offset_P.item() == pytest.approx(-1, abs=1e-6)
     assert found.explained == pytest.approx(1)
@@ -37,7 +37,7 @@ def test_the_strength_is_the_best_of_all_by_the_plain_formula(noise: float) -> N
         scores.append(((y - x @ map_DP) ** 2).sum() / 40 / (1 - (np.trace(hat) + 1) / 40) ** 2)
     flat = (y**2).sum() / 40 / (1 - 1 / 40) ** 2
     best_DP = maps[int(np.argmin(scores))] if min(scores) < flat else np.zeros((5, 3))
-    found = ridge([(x_ND[:17], y_NP[:17]), (x_ND[17:], y_NP[17:])])
+    found = ridge(lambda: zip(x_ND.split(17), y_NP.split(17), strict=True))
     assert found.ridge_DP.numpy() == pytest.approx(best_DP, abs=1e-9)
     assert found.explained == pytest.approx(max(0.0, 1 - min(scores) / flat))
 
@@ -45,13 +45,13 @@ def test_the_strength_is_the_best_of_all_by_the_plain_formula(noise: float) -> N
 @pytest.mark.parametrize("rows", [1, 2])
 def test_one_or_two_rows_give_their_mean(rows: int) -> None:
     x_ND, y_NP = _noisy(rows, 0.0)
-    found = ridge([(x_ND, y_NP)])
+    found = ridge(lambda: iter([(x_ND, y_NP)]))
     assert not found.ridge_DP.any()
     assert found.offset_P.tolist() == pytest.approx(y_NP.mean(0).tolist())
 
 
 def test_fewer_rows_than_dimensions_and_rows_that_do_not_vary_stay_finite() -> None:
     x_ND, y_NP = _noisy(4, 1.0)
-    assert torch.isfinite(ridge([(x_ND, y_NP)]).ridge_DP).all()
-    flat = ridge([(torch.ones(9, 2, dtype=torch.float64), y_NP.repeat(3, 1)[:9])])
+    assert torch.isfinite(ridge(lambda: iter([(x_ND, y_NP)])).ridge_DP).all()
+    flat = ridge(lambda: iter([(torch.ones(12, 2, dtype=torch.float64), y_NP.repeat(3, 1))]))
     assert not flat.ridge_DP.any()
