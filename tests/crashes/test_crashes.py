@@ -34,6 +34,7 @@ STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("logs/clean_events", (), ("events",)),
     ("notes/build_pairs", ("--allow-gaps", "true"), ("note_pairs",)),
     ("notes/embed_notes", (), ("note_embeddings",)),
+    ("notes/embed_pictures", (), ("picture_embeddings",)),
     ("ids/train_quantizer", ("--if-missing",), ()),
     ("ids/assign_ids", (), ("semantic_ids",)),
 )
