@@ -2,7 +2,8 @@
 
 In: vectors x_BD. Out: codes_BL, the reconstruction, the parts of the loss. The encoder (ReLU, 512-256-128) maps the
 standardised vector to a latent z_BE; level d takes the code whose vector is nearest to the residual r_d, and
-r_(d+1) = r_d - e_(c_d) with r_0 = z; the decoder mirrors the encoder and sees the sum of the chosen vectors.
+r_(d+1) = r_d - e_(c_d) with r_0 = z; the decoder mirrors the encoder and sees the sum of the chosen vectors. With `residual_encoder` it is RQ-KMeans+ (GPR, arXiv
+2511.10138): z = x + MLP(x) with a last layer of zeros, so that training starts from residual k-means of x itself.
 
 Shapes: B batch, N items, D input, E latent, L levels, K codes a level.
 """
@@ -18,14 +19,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.ids.gradients import GRADIENTS, rotation_trick, straight_through
 from models.ids.kmeans import farthest_rows, kmeans, nearest, squared_distances
+from models.ids.sinkhorn import even_codes
 
 ENCODE_ROWS = 1024
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes as in TIGER, section 4.1; `commitment` is its beta."""
+    """Sizes as in TIGER, section 4.1; `commitment` is its beta.
+
+    `gradient` passes the codes "straight" or by "rotation"; in training the last `even_levels` levels take codes by
+    Sinkhorn's even shares (LC-Rec) instead of the nearest; `behaviour_dim` is the width of collaborative embeddings that
+    latents are aligned to, 0 where there are none.
+    """
 
     input_dim: int
     levels: int = 3
@@ -33,6 +41,18 @@ class Config:
     hidden_dims: tuple[int, ...] = (512, 256, 128)
     latent_dim: int = 32
     commitment: float = 0.25
+    gradient: str = "straight"
+    even_levels: int = 0
+    residual_encoder: bool = False
+    behaviour_dim: int = 0
+
+    def __post_init__(self) -> None:
+        if self.gradient not in GRADIENTS:
+            raise ValueError(f"gradient is {self.gradient!r}: it must be one of {', '.join(GRADIENTS)}")
+        if not 0 <= self.even_levels <= self.levels:
+            raise ValueError(f"even_levels is {self.even_levels}: there are {self.levels} levels")
+        if self.residual_encoder and self.latent_dim != self.input_dim:
+            raise ValueError(f"a residual encoder keeps the width: latent_dim must be {self.input_dim}, not {self.latent_dim}")
 
 
 class Quantized(NamedTuple):
@@ -46,17 +66,24 @@ class Quantized(NamedTuple):
 class Output(NamedTuple):
     """What training needs of a batch; both losses are sums over dimensions and means over the batch."""
 
+    z_BE: Tensor
+    latent_BE: Tensor
     codes_BL: Tensor
     reconstruction_BD: Tensor
     reconstruction_loss: Tensor
     codebook_loss: Tensor
 
 
-def nearest_codes(z_BE: Tensor, codebooks_LKE: Tensor) -> Tensor:
-    """codes_BL: at each level the code nearest to what the levels before left; the first one of equals."""
+def nearest_codes(z_BE: Tensor, codebooks_LKE: Tensor, even_levels: int = 0) -> Tensor:
+    """codes_BL: at each level the code nearest to what the levels before left; the first one of equals.
+
+    The last `even_levels` take codes evenly over the batch instead, for training.
+    """
     residual_BE, codes = z_BE, []
-    for codebook_KE in codebooks_LKE:
-        codes_B = squared_distances(residual_BE, codebook_KE).argmin(dim=1)
+    for level, codebook_KE in enumerate(codebooks_LKE):
+        cost_BK = squared_distances(residual_BE, codebook_KE)
+        is_even = level >= len(codebooks_LKE) - even_levels
+        codes_B = even_codes(cost_BK) if is_even else cost_BK.argmin(dim=1)
         residual_BE = residual_BE - codebook_KE[codes_B]
         codes.append(codes_B)
     return torch.stack(codes, dim=1)
@@ -68,12 +95,14 @@ def code_sum(codes_BL: Tensor, codebooks_LKE: Tensor) -> Tensor:
     return codebooks_LKE[levels_L, codes_BL].sum(dim=1)
 
 
-def quantize(z_BE: Tensor, codebooks_LKE: Tensor, commitment: float) -> Quantized:
-    """Codes with the loss sum_d |sg(r_d) - e|^2 + commitment |r_d - sg(e)|^2 and a straight-through latent.
+def quantize(
+    z_BE: Tensor, codebooks_LKE: Tensor, commitment: float, gradient: str = "straight", even_levels: int = 0
+) -> Quantized:
+    """Codes with the loss sum_d |sg(r_d) - e|^2 + commitment |r_d - sg(e)|^2 and a latent that passes gradients to z.
 
     A level's vectors learn from their own term alone: residuals are taken without the gradient of earlier levels.
     """
-    codes_BL = nearest_codes(z_BE.detach(), codebooks_LKE.detach())
+    codes_BL = nearest_codes(z_BE.detach(), codebooks_LKE.detach(), even_levels)
     residual_BE, loss, total_BE = z_BE, z_BE.new_zeros(()), torch.zeros_like(z_BE)
     for codebook_KE, codes_B in zip(codebooks_LKE, codes_BL.T, strict=True):
         chosen_BE = codebook_KE[codes_B]
@@ -82,7 +111,8 @@ def quantize(z_BE: Tensor, codebooks_LKE: Tensor, commitment: float) -> Quantize
         loss = loss + (pull_B + commitment * commit_B).mean()
         residual_BE = residual_BE - chosen_BE.detach()
         total_BE = total_BE + chosen_BE
-    return Quantized(codes_BL, z_BE + (total_BE - z_BE).detach(), loss)
+    passed = rotation_trick if gradient == "rotation" else straight_through
+    return Quantized(codes_BL, passed(z_BE, total_BE), loss)
 
 
 class RQVAE(nn.Module):
@@ -95,8 +125,9 @@ class RQVAE(nn.Module):
         super().__init__()
         self.config = config
         dims = (config.input_dim, *config.hidden_dims, config.latent_dim)
-        self.encoder = _mlp(dims)
-        self.decoder = _mlp(dims[::-1])
+        self.encoder = _Around(_mlp(dims)) if config.residual_encoder else _mlp(dims)
+        self.decoder = _Around(_mlp(dims[::-1])) if config.residual_encoder else _mlp(dims[::-1])
+        self.behaviour = nn.Linear(config.behaviour_dim, config.latent_dim) if config.behaviour_dim else None
         self.codebooks_LKE = nn.Parameter(torch.zeros(config.levels, config.codes, config.latent_dim))
         self.register_buffer("mean_D", torch.zeros(config.input_dim))
         self.register_buffer("std_D", torch.ones(config.input_dim))
@@ -105,6 +136,8 @@ class RQVAE(nn.Module):
         """Take mean and deviation of each dimension from these rows; one that does not vary is left unscaled."""
         rows_ND = x_ND.to(torch.float64)
         std_D = rows_ND.std(dim=0, correction=0)
+        if self.config.residual_encoder:  # one scale for all: k-means of the latent is then k-means of the vectors
+            std_D = std_D.square().mean().sqrt().expand_as(std_D)
         self.mean_D.copy_(rows_ND.mean(dim=0))
         self.std_D.copy_(torch.where(std_D > 1e-6, std_D, torch.ones_like(std_D)))
 
@@ -127,10 +160,26 @@ class RQVAE(nn.Module):
     def forward(self, x_BD: Tensor) -> Output:
         """Encode, quantize, reconstruct, and weigh both against the standardised input."""
         standard_BD = (x_BD - self.mean_D) / self.std_D
-        found = quantize(self.encoder(standard_BD), self.codebooks_LKE, self.config.commitment)
+        z_BE, config = self.encoder(standard_BD), self.config
+        found = quantize(z_BE, self.codebooks_LKE, config.commitment, config.gradient, config.even_levels)
         reconstruction_BD = self.decoder(found.latent_BE)
         loss = (standard_BD - reconstruction_BD).square().sum(1).mean()
-        return Output(found.codes_BL, reconstruction_BD, loss, found.loss)
+        return Output(z_BE, found.latent_BE, found.codes_BL, reconstruction_BD, loss, found.loss)
+
+
+class _Around(nn.Module):
+    """x + inner(x), where inner starts at 0."""
+
+    def __init__(self, inner: nn.Sequential) -> None:
+        super().__init__()
+        self.inner = inner
+        last = inner[-1]
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, x_BD: Tensor) -> Tensor:
+        around_BD: Tensor = x_BD + self.inner(x_BD)
+        return around_BD
 
 
 def _mlp(dims: tuple[int, ...]) -> nn.Sequential:
