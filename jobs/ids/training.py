@@ -75,6 +75,11 @@ class Best:
     judged_since: int = 0
 
 
+def plus_recipe(epochs: int, seed: int) -> Recipe:
+    """How RQ-KMeans+ is trained (GPR: rate 1e-4): from the codebooks of residual k-means on, nothing to warm up."""
+    return Recipe(epochs, seed, learning_rate=1e-4, codebook_learning_rate=1e-4, warmup_share=0.0)
+
+
 def make_deterministic(seed: int) -> None:
     """Bits that depend on neither the clock nor the number of cores: one thread, because the way sums are split among
     threads changes their rounding. (Another family of CPU may still round otherwise.)

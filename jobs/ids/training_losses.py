@@ -48,7 +48,7 @@ def require_known(beside: Beside, config: Config, weights: Weights, num_rows: in
     """Raise `ValueError` where a loss has a weight but not what it learns from, or that does not fit the rows."""
     behaviour_NE, pairs_P2 = beside
     if weights.collaborative and behaviour_NE is None:
-        raise ValueError("the collaborative loss has a weight but there are no collaborative embeddings: give them or weigh 0")
+        raise ValueError("the collaborative loss has a weight but no collaborative embeddings are given: give them or weigh 0")
     if behaviour_NE is not None and behaviour_NE.shape != (num_rows, config.behaviour_dim):
         wanted = (num_rows, config.behaviour_dim)
         raise ValueError(f"collaborative embeddings must be rows x behaviour_dim {wanted}, not {behaviour_NE.shape}")
@@ -117,14 +117,13 @@ class Losses:
             levels = zip(self.model.codebooks_LKE, found.codes_BL.T, self.partner_LK, strict=True)
             losses["diversity"] = weights.diversity * torch.stack([diversity_loss(*level) for level in levels]).sum()
         if self.partners is not None:
-            losses["pair"] = weights.pair * self._pair(rows_B)
+            losses["pair"] = weights.pair * self._pair(rows_B, self.partners)
         return losses
 
-    def _pair(self, rows_B: Tensor) -> Tensor:
-        assert self.partners is not None
-        left_P, right_P = self.partners.drawn(rows_B, self.dice)
+    def _pair(self, rows_B: Tensor, known: Partners) -> Tensor:
+        left_P, right_P = known.drawn(rows_B, self.dice)
         if len(left_P) < 2:
             return self.model.codebooks_LKE.sum() * 0
         left_PE = self.model(self.rows_ND[left_P]).latent_BE
         right_PE = self.model(self.rows_ND[right_P]).latent_BE
-        return pair_loss(left_PE, right_PE, self.partners.same(left_P, right_P), self.weights.pair_temperature)
+        return pair_loss(left_PE, right_PE, known.same(left_P, right_P), self.weights.pair_temperature)

@@ -148,7 +148,8 @@ def _search(rows_BD: Tensor, tables: _Tables, beam: int, tie_B: Tensor | None = 
     num_rows, (levels, codes) = len(rows_BD), tables.norms_LK.shape
     products_BLK = tables.product(rows_BD).reshape(num_rows, levels, codes)
     margin_B = torch.full((num_rows,), torch.inf, dtype=rows_BD.dtype)
-    begun, total_BM = [], torch.zeros(num_rows, 1, dtype=rows_BD.dtype)  # begun: for each level the codes_BM so far
+    begun: list[Tensor] = []  # for each level so far the codes_BM of what is kept
+    total_BM = torch.zeros(num_rows, 1, dtype=rows_BD.dtype)
     for level in range(levels):
         own_BK = products_BLK[:, level] + tables.norms_LK[level]
         cost_BMK = (own_BK[:, None] + total_BM[..., None]) if level else own_BK[:, None]

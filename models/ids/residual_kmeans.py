@@ -16,7 +16,16 @@ import numpy as np
 import torch
 
 from models.ids.balanced import balanced, prices
-from models.ids.blocks import BLOCK_ROWS, Product, Vectors, block, block_starts, checked, content_order, in_order
+from models.ids.blocks import (
+    BLOCK_ROWS,
+    Product,
+    Vectors,
+    block,
+    block_starts,
+    checked,
+    content_order,
+    in_order,
+)
 from models.ids.lloyd import Pass, lloyd, moved, refine
 from models.ids.residual_codes import ResidualTokenizer, from_tensors
 from models.ids.tokenizer import Codes, Fitted
@@ -81,8 +90,8 @@ def fit_streamed(blocks: Blocks, config: Config, seed: int) -> Fitted:
     inertia = 0.0
     for level in range(config.levels):
         residual = _residuals(books)
-        start_KD = _filled(lloyd(residual(sample_ND), config.codes, seed + level, config.iterations).centroids_KD, config.codes)
-        refined = refine(blocks(), start_KD, residual)
+        found = lloyd(residual(sample_ND), config.codes, seed + level, config.iterations)
+        refined = refine(blocks(), _filled(found.centroids_KD, config.codes), residual)
         inertia = refined.inertia
         books.append(refined.centroids_KD)
     tokenizer = ResidualTokenizer(np.stack(books), config.beam)
@@ -147,7 +156,7 @@ def _costs(x_ND: Vectors, book_KD: Vectors) -> Vectors:
 
 
 def _balanced_level(x_ND: Vectors, book_KD: Vectors, iterations: int) -> tuple[Vectors, Codes]:
-    """Codes of at most ceil(N / K) rows and their means, in turns; the assignment to the last means."""
+    """Codes of at most ceil(N / K) rows and their means, in turns: the last means, and the codes that they are means of."""
     capacity = -(-len(x_ND) // len(book_KD))
     for index_N in _turns(x_ND, book_KD, capacity, iterations):
         sums_KD = np.zeros(book_KD.shape)

@@ -2,8 +2,10 @@
 
 In: vectors x_BD. Out: codes_BL, the reconstruction, the parts of the loss. The encoder (ReLU, 512-256-128) maps the
 standardised vector to a latent z_BE; level d takes the code whose vector is nearest to the residual r_d, and
-r_(d+1) = r_d - e_(c_d) with r_0 = z; the decoder mirrors the encoder and sees the sum of the chosen vectors. With `residual_encoder` it is RQ-KMeans+ (GPR, arXiv
-2511.10138): z = x + MLP(x) with a last layer of zeros, so that training starts from residual k-means of x itself.
+r_(d+1) = r_d - e_(c_d) with r_0 = z; the decoder mirrors the encoder and sees the sum of the chosen vectors.
+
+With `residual_encoder` it is RQ-KMeans+ (GPR): z = x + MLP(x) with a last layer of zeros, and the decoder likewise, so
+that training starts from residual k-means of x itself.
 
 Shapes: B batch, N items, D input, E latent, L levels, K codes a level.
 """
@@ -21,9 +23,11 @@ from torch import Tensor, nn
 
 from models.ids.gradients import GRADIENTS, rotation_trick, straight_through
 from models.ids.kmeans import farthest_rows, kmeans, nearest, squared_distances
+from models.ids.lloyd import lloyd
 from models.ids.sinkhorn import even_codes
 
 ENCODE_ROWS = 1024
+NARROW = 64
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,13 @@ class Config:
         if not 0 <= self.even_levels <= self.levels:
             raise ValueError(f"even_levels is {self.even_levels}: there are {self.levels} levels")
         if self.residual_encoder and self.latent_dim != self.input_dim:
-            raise ValueError(f"a residual encoder keeps the width: latent_dim must be {self.input_dim}, not {self.latent_dim}")
+            sizes = f"latent_dim must be {self.input_dim}, not {self.latent_dim}"
+            raise ValueError(f"a residual encoder keeps the width of its input: {sizes}")
+
+
+def plus_config(input_dim: int, levels: int = 3, codes: int = 256) -> Config:
+    """RQ-KMeans+ (GPR): latents as wide as the input, one hidden layer around which x passes unchanged."""
+    return Config(input_dim, levels, codes, hidden_dims=(512,), latent_dim=input_dim, residual_encoder=True)
 
 
 class Quantized(NamedTuple):
@@ -198,10 +208,17 @@ def seed_codebooks(model: RQVAE, x_ND: Tensor, seed: int) -> None:
     codebooks_LKE = model.codebooks_LKE.detach()
     residual_NE = model.encode(x_ND).detach().to(torch.float64)
     for level in range(model.config.levels):
-        centroids_KE = kmeans(residual_NE, model.config.codes, seed + level)
+        centroids_KE = _centroids(residual_NE, model.config.codes, seed + level)
         repeat_K = torch.arange(model.config.codes) % len(centroids_KE)
         codebooks_LKE[level] = centroids_KE[repeat_K].to(codebooks_LKE.dtype)
         residual_NE = residual_NE - centroids_KE[nearest(residual_NE, centroids_KE).index_N]
+
+
+def _centroids(residual_NE: Tensor, codes: int, seed: int) -> Tensor:
+    """Exact k-means of narrow latents, the fast one of models/ids/lloyd.py of wide ones."""
+    if residual_NE.shape[1] <= NARROW:
+        return kmeans(residual_NE, codes, seed)
+    return torch.from_numpy(lloyd(residual_NE.float().numpy(), codes, seed).centroids_KD).to(residual_NE.dtype)
 
 
 def restart_unused(model: RQVAE, x_ND: Tensor, used_LK: Tensor) -> list[Tensor]:
