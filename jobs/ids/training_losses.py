@@ -48,7 +48,7 @@ def require_known(beside: Beside, config: Config, weights: Weights, num_rows: in
     """Raise `ValueError` where a loss has a weight but not what it learns from, or that does not fit the rows."""
     behaviour_NE, pairs_P2 = beside
     if weights.collaborative and behaviour_NE is None:
-        raise ValueError("the collaborative loss has a weight but no collaborative embeddings are given: give them or weigh 0")
+        raise ValueError("no collaborative embeddings are given but their loss has a weight: give some or weigh it 0")
     if behaviour_NE is not None and behaviour_NE.shape != (num_rows, config.behaviour_dim):
         wanted = (num_rows, config.behaviour_dim)
         raise ValueError(f"collaborative embeddings must be rows x behaviour_dim {wanted}, not {behaviour_NE.shape}")

@@ -38,12 +38,14 @@ def pair_loss(latent_BE: Tensor, other_BE: Tensor, same_BB: Tensor, temperature:
 def identity_loss(latent_BE: Tensor, z_BE: Tensor, content_B: Tensor, temperature: float) -> Tensor:
     """Each quantised latent must be nearer to the latent it came from than to any other of the batch.
 
-    Cross-entropy over minus squared distances; rows of equal content are no alternatives to each other. This is what asks
-    for an ID of one's own: reconstruction alone cares little about items that are nearly alike.
+    Cross-entropy over minus squared distances, in units of the batch's mean distance to its own (or latents would only
+    grow); rows of equal content are no alternatives to each other. This is what asks for an ID of one's own:
+    reconstruction alone cares little about items that are nearly alike.
     """
-    square_BB = (latent_BE[:, None] - z_BE[None]).square().sum(2) if len(z_BE) <= 64 else _squares(latent_BE, z_BE)
+    square_BB = _squares(latent_BE, z_BE)
+    unit = square_BB.diagonal().mean().clamp_min(1e-12)
     alike_BB = (content_B[:, None] == content_B[None]) & ~torch.eye(len(z_BE), dtype=torch.bool)
-    scores_BB = (-square_BB / temperature).masked_fill(alike_BB, -torch.inf)
+    scores_BB = (-square_BB / (temperature * unit)).masked_fill(alike_BB, -torch.inf)
     return functional.cross_entropy(scores_BB, torch.arange(len(scores_BB)))
 
 

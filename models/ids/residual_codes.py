@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from models.ids.blocks import BLOCK_ROWS, Product, Vectors, block, block_starts, checked, in_order
 from models.ids.tokenizer import Codes
@@ -41,10 +42,14 @@ class _Tables:
         weights_DR = (-2 * flat_RD.T).contiguous()
         is_fast = flat_RD.dtype == torch.float32
         self.product: Callable[[Tensor], Tensor] = Product(weights_DR.T) if is_fast else lambda x_BD: x_BD @ weights_DR
-        self.norms_LK = codebooks_LKD.square().sum(2)
-        self.norms_LK[_repeated(codebooks_LKD)] = torch.inf  # the first of equal codes is the one that is used
-        crosses = 2 * flat_RD @ flat_RD.T
-        self.cross_LLKK = crosses.reshape(levels, codes, levels, codes).permute(0, 2, 1, 3).contiguous()
+        norms_LK = codebooks_LKD.square().sum(2)
+        norms_LK[_repeated(codebooks_LKD)] = torch.inf  # the first of equal codes is the one that is used
+        self.shape, self.first_K = (levels, codes), norms_LK[0]
+        # For each level a table of R = (levels before) x K rows: 2 c.c', and |c'|^2 with what comes from the first level.
+        crosses = (2 * flat_RD @ flat_RD.T).reshape(levels * codes, levels, codes)
+        self.tables_RK = [crosses[: level * codes, level].contiguous() for level in range(levels)]
+        for table_RK, norms_K in zip(self.tables_RK[1:], norms_LK[1:], strict=True):
+            table_RK[:codes] += norms_K
         self.scale = float(codebooks_LKD.square().sum(2).amax(1).sqrt().sum())
 
     def tolerance(self, rows_BD: Tensor, part: float) -> Tensor:
@@ -145,17 +150,20 @@ def _repeated(codebooks_LKD: Tensor) -> Tensor:
 
 def _search(rows_BD: Tensor, tables: _Tables, beam: int, tie_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """codes_BL and margin_B: by how much the closest decision about a row was won."""
-    num_rows, (levels, codes) = len(rows_BD), tables.norms_LK.shape
+    num_rows, (levels, codes) = len(rows_BD), tables.shape
     products_BLK = tables.product(rows_BD).reshape(num_rows, levels, codes)
     margin_B = torch.full((num_rows,), torch.inf, dtype=rows_BD.dtype)
     begun: list[Tensor] = []  # for each level so far the codes_BM of what is kept
     total_BM = torch.zeros(num_rows, 1, dtype=rows_BD.dtype)
     for level in range(levels):
-        own_BK = products_BLK[:, level] + tables.norms_LK[level]
-        cost_BMK = (own_BK[:, None] + total_BM[..., None]) if level else own_BK[:, None]
-        for before, codes_BM in enumerate(begun):
-            cost_BMK += tables.cross_LLKK[before, level].index_select(0, codes_BM.reshape(-1)).view_as(cost_BMK)
-        chosen_BM, total_BM, gap_B = _least(cost_BMK.view(num_rows, -1), 1 if level == levels - 1 else beam, tie_B)
+        if level:
+            places_Rl = torch.stack([codes_BM + at * codes for at, codes_BM in enumerate(begun)], -1).view(-1, level)
+            cost_BMK = embedding_bag(places_Rl, tables.tables_RK[level], mode="sum").view(num_rows, -1, codes)
+            cost_BMK += products_BLK[:, level : level + 1]
+            cost_BMK += total_BM[..., None]
+        else:
+            cost_BMK = products_BLK[:, :1] + tables.first_K
+        chosen_BM, total_BM, gap_B = _least(cost_BMK.reshape(num_rows, -1), 1 if level == levels - 1 else beam, tie_B)
         margin_B = torch.minimum(margin_B, gap_B)
         if begun:
             parent_BM = chosen_BM // codes if begun[0].shape[1] > 1 else torch.zeros_like(chosen_BM)

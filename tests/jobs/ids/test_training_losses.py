@@ -79,7 +79,7 @@ def test_what_a_loss_needs_is_asked_for() -> None:
     def made(weights: Weights, beside: Beside) -> Training:
         return Training(SMALL, Recipe(2, 1, weights=weights), X, row_groups(X), beside)
 
-    with pytest.raises(ValueError, match="no collaborative embeddings are given"):
+    with pytest.raises(ValueError, match="no collaborative embeddings are given but"):
         made(Weights(collaborative=1.0), Beside())
     with pytest.raises(ValueError, match=r"rows x behaviour_dim \(60, 3\), not \(60, 2\)"):
         made(Weights(), Beside(behaviour_NE=np.zeros((60, 2), np.float32)))
