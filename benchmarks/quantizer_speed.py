@@ -26,8 +26,8 @@ import numpy as np
 import torch
 
 from benchmarks.report import write
-from jobs.ids.training import Recipe
-from jobs.ids.training import fit as fit_rqvae
+from jobs.ids.fit_rqvae import fit as fit_rqvae
+from jobs.ids.recipe import separating_recipe
 from models.ids.health import health, row_groups
 from models.ids.lloyd import assign, lloyd
 from models.ids.residual_codes import ResidualTokenizer
@@ -153,12 +153,13 @@ def streaming(rows: int) -> dict[str, Any]:
 
 
 def rqvae(x_ND: Vectors, what: str) -> dict[str, Any]:
-    """The RQ-VAE with its default recipe, on one thread as always."""
+    """The RQ-VAE with the recipe for IDs of one's own, on one thread as always."""
     threads = torch.get_num_threads()
-    took, fitted = timed(lambda: fit_rqvae(x_ND, RQVAEConfig(x_ND.shape[1]), Recipe(epochs=100, seed=1)))
+    took, fitted = timed(lambda: fit_rqvae(x_ND, RQVAEConfig(x_ND.shape[1], latent_dim=64), separating_recipe(100, seed=1)))
     torch.set_num_threads(threads)
     found = health(fitted.codes_NL, CODES, row_groups(x_ND))
-    figures = {"separable_unique_rate": found.separable_unique_rate, "shared_share": found.shared_share}
+    levels = {"perplexities": [level.perplexity for level in found.levels]}
+    figures = levels | {"separable_unique_rate": found.separable_unique_rate, "shared_share": found.shared_share}
     return {"vectors": what, "rows": len(x_ND), "seconds": took.wall, "best_epoch": fitted.figures["epoch"], **figures}
 
 

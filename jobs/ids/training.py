@@ -21,13 +21,11 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from jobs.ids.training_losses import Beside, Losses, Weights
+from jobs.ids.recipe import Recipe as Recipe
+from jobs.ids.training_losses import Beside, Losses
 from jobs.lake import write_atomically
-from models.ids.blocks import checked, content_order
-from models.ids.health import Health, health, row_groups
+from models.ids.health import Health, health
 from models.ids.rqvae import RQVAE, Config, codes_of, restart_unused, seed_codebooks
-from models.ids.rqvae_tokenizer import RQVAETokenizer
-from models.ids.tokenizer import Fitted
 
 log = logging.getLogger("notemill")
 
@@ -36,32 +34,6 @@ JUDGED_EPOCHS = 20  # how many epochs, evenly spread over the second half, are j
 STATE_SECONDS = 20.0
 LOG_SECONDS = 3.0
 NOTHING_BESIDE = Beside()
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train; rate and batch after the public reproductions of TIGER whose codebooks do not collapse.
-
-    Three settings are ours, each measured on 4,344 product texts by the share of items without an ID of their own after
-    100 epochs: the first twentieth of the epochs warms the autoencoder up with nothing quantized, so that k-means seeds
-    the codebooks on latents that mean something; code vectors learn ten times as fast as the network, as they have to
-    follow moving latents (15.4 % to 14.7 %); and both rates fall linearly to 0 (to 12.2 %).
-    """
-
-    epochs: int
-    seed: int
-    learning_rate: float = 1e-3
-    codebook_learning_rate: float = 1e-2
-    weight_decay: float = 0.01
-    batch_rows: int = 1024
-    weights: Weights = field(default_factory=Weights)
-    patience: int = 0
-    warmup_share: float = 0.05
-
-    @property
-    def warmup_epochs(self) -> int:
-        """How many epochs come before the codebooks are seeded."""
-        return int(self.epochs * self.warmup_share)
 
 
 @dataclass
@@ -73,11 +45,6 @@ class Best:
     weights: Mapping[str, Tensor] = field(default_factory=dict)
     loss: Mapping[str, float] = field(default_factory=dict)
     judged_since: int = 0
-
-
-def plus_recipe(epochs: int, seed: int) -> Recipe:
-    """How RQ-KMeans+ is trained (GPR: rate 1e-4): from the codebooks of residual k-means on, nothing to warm up."""
-    return Recipe(epochs, seed, learning_rate=1e-4, codebook_learning_rate=1e-4, warmup_share=0.0)
 
 
 def make_deterministic(seed: int) -> None:
@@ -261,21 +228,3 @@ def recipe_facts(config: Config, recipe: Recipe) -> dict[str, Any]:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def fit(x_ND: NDArray[np.float32], config: Config, recipe: Recipe, beside: Beside = NOTHING_BESIDE) -> Fitted:
-    """A trained RQ-VAE, or RQ-KMeans+, as a tokenizer, with the codes of the rows it was trained on, in their order;
-    what comes out does not depend on that order.
-
-    Raises `ValueError` for rows that are not finite numbers or fewer than the codes of a level.
-    """
-    rows_ND = checked(x_ND, config.input_dim)
-    if len(rows_ND) < config.codes:
-        raise ValueError(f"{len(rows_ND)} rows cannot train {config.codes} codes a level: ask for fewer or give more rows")
-    order_N = content_order(rows_ND)
-    sorted_ND, beside = rows_ND[order_N], beside.in_order(order_N)
-    best = Training(config, recipe, sorted_ND, row_groups(sorted_ND), beside).run()
-    model = RQVAE(config)
-    model.load_state_dict(best.weights)
-    tokenizer = RQVAETokenizer(model)
-    return Fitted(tokenizer, tokenizer.encode(rows_ND), {"epoch": float(best.epoch), **best.loss})

@@ -12,6 +12,7 @@ Shapes: B batch, N items, D input, E latent, L levels, K codes a level.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -21,10 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.ids.gradients import GRADIENTS, rotation_trick, straight_through
-from models.ids.kmeans import farthest_rows, kmeans, nearest, squared_distances
+from models.ids.gradients import GRADIENTS
+from models.ids.kmeans import farthest_rows, kmeans, nearest
 from models.ids.lloyd import lloyd
-from models.ids.sinkhorn import even_codes
+from models.ids.residual_quantize import code_sum, nearest_codes, quantize
 
 ENCODE_ROWS = 1024
 NARROW = 64
@@ -65,14 +66,6 @@ def plus_config(input_dim: int, levels: int = 3, codes: int = 256) -> Config:
     return Config(input_dim, levels, codes, hidden_dims=(512,), latent_dim=input_dim, residual_encoder=True)
 
 
-class Quantized(NamedTuple):
-    """The codes, the sum of their vectors with gradients passed straight to z, and the codebook term of the loss."""
-
-    codes_BL: Tensor
-    latent_BE: Tensor
-    loss: Tensor
-
-
 class Output(NamedTuple):
     """What training needs of a batch; both losses are sums over dimensions and means over the batch."""
 
@@ -82,47 +75,6 @@ class Output(NamedTuple):
     reconstruction_BD: Tensor
     reconstruction_loss: Tensor
     codebook_loss: Tensor
-
-
-def nearest_codes(z_BE: Tensor, codebooks_LKE: Tensor, even_levels: int = 0) -> Tensor:
-    """codes_BL: at each level the code nearest to what the levels before left; the first one of equals.
-
-    The last `even_levels` take codes evenly over the batch instead, for training.
-    """
-    residual_BE, codes = z_BE, []
-    for level, codebook_KE in enumerate(codebooks_LKE):
-        cost_BK = squared_distances(residual_BE, codebook_KE)
-        is_even = level >= len(codebooks_LKE) - even_levels
-        codes_B = even_codes(cost_BK) if is_even else cost_BK.argmin(dim=1)
-        residual_BE = residual_BE - codebook_KE[codes_B]
-        codes.append(codes_B)
-    return torch.stack(codes, dim=1)
-
-
-def code_sum(codes_BL: Tensor, codebooks_LKE: Tensor) -> Tensor:
-    """The sum over levels of the chosen code vectors, latent_BE."""
-    levels_L = torch.arange(len(codebooks_LKE))
-    return codebooks_LKE[levels_L, codes_BL].sum(dim=1)
-
-
-def quantize(
-    z_BE: Tensor, codebooks_LKE: Tensor, commitment: float, gradient: str = "straight", even_levels: int = 0
-) -> Quantized:
-    """Codes with the loss sum_d |sg(r_d) - e|^2 + commitment |r_d - sg(e)|^2 and a latent that passes gradients to z.
-
-    A level's vectors learn from their own term alone: residuals are taken without the gradient of earlier levels.
-    """
-    codes_BL = nearest_codes(z_BE.detach(), codebooks_LKE.detach(), even_levels)
-    residual_BE, loss, total_BE = z_BE, z_BE.new_zeros(()), torch.zeros_like(z_BE)
-    for codebook_KE, codes_B in zip(codebooks_LKE, codes_BL.T, strict=True):
-        chosen_BE = codebook_KE[codes_B]
-        pull_B = (residual_BE.detach() - chosen_BE).square().sum(1)
-        commit_B = (residual_BE - chosen_BE.detach()).square().sum(1)
-        loss = loss + (pull_B + commitment * commit_B).mean()
-        residual_BE = residual_BE - chosen_BE.detach()
-        total_BE = total_BE + chosen_BE
-    passed = rotation_trick if gradient == "rotation" else straight_through
-    return Quantized(codes_BL, passed(z_BE, total_BE), loss)
 
 
 class RQVAE(nn.Module):
@@ -244,12 +196,21 @@ def codes_of(model: RQVAE, x_ND: NDArray[np.float32]) -> NDArray[np.int32]:
     """
     if model.codebooks_LKE.dtype != torch.float64:
         raise ValueError("codes are taken in float64: pass model.double()")
-    codes_NL = np.empty((len(x_ND), model.config.levels), dtype=np.int32)
+    with torch.inference_mode():
+        found = [nearest_codes(z_BE, model.codebooks_LKE)[:real].int().numpy() for z_BE, real in _passes(model, x_ND)]
+    return np.concatenate([np.empty((0, model.config.levels), np.int32), *found])
+
+
+def latents_of(model: RQVAE, x_ND: NDArray[np.float32]) -> NDArray[np.float32]:
+    """z_NE of vectors, taken in the same way. `model` must be in float64."""
+    with torch.inference_mode():
+        found = [z_BE[:real].float().numpy() for z_BE, real in _passes(model, x_ND)]
+    return np.concatenate([np.empty((0, model.config.latent_dim), np.float32), *found])
+
+
+def _passes(model: RQVAE, x_ND: NDArray[np.float32]) -> Iterator[tuple[Tensor, int]]:
     for start in range(0, len(x_ND), ENCODE_ROWS):
         part = torch.from_numpy(np.ascontiguousarray(x_ND[start : start + ENCODE_ROWS], dtype=np.float64))
         full_BD = part.new_zeros(ENCODE_ROWS, model.config.input_dim)
         full_BD[: len(part)] = part
-        with torch.inference_mode():
-            found_BL = nearest_codes(model.encode(full_BD), model.codebooks_LKE)
-        codes_NL[start : start + len(part)] = found_BL[: len(part)].numpy()
-    return codes_NL
+        yield model.encode(full_BD), len(part)

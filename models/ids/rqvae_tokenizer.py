@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from models.ids.blocks import Vectors, checked
 from models.ids.kmeans import squared_distances
-from models.ids.rqvae import ENCODE_ROWS, RQVAE, Config, code_sum, codes_of
+from models.ids.residual_quantize import code_sum
+from models.ids.rqvae import ENCODE_ROWS, RQVAE, Config, codes_of
 from models.ids.tokenizer import Codes
 
 

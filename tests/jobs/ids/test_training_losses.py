@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import jobs.ids.training
-from jobs.ids.training import Recipe, Training, fit, plus_recipe
+from jobs.ids.fit_rqvae import SETTLINGS, fit, model_of, settled
+from jobs.ids.recipe import Recipe, plus_recipe
+from jobs.ids.training import Training
 from jobs.ids.training_losses import Beside, Partners, Weights
 from models.ids.health import Health, LevelHealth, row_groups
 from models.ids.residual_kmeans import Config as KMeansConfig
@@ -112,7 +114,7 @@ def test_rows_in_another_order_train_the_same_tokenizer_and_keep_their_codes() -
 
 @pytest.mark.parametrize("config", [PLAIN, plus_config(6, 2, 4)])
 def test_a_tokenizer_is_made_again_from_its_tensors(config: Config) -> None:
-    fitted = fit(X, config, Recipe(4, 1, batch_rows=16))
+    fitted = fit(X, config, Recipe(4, 1, batch_rows=16), settling="plain")
     again = from_tensors(fitted.tokenizer.tensors())  # type: ignore[arg-type]
     assert (again.levels, again.codes, again.input_dim) == (2, 4, 6)
     assert (again.encode(X) == fitted.codes_NL).all()
@@ -133,8 +135,24 @@ def test_plus_starts_as_residual_kmeans_of_the_vectors_themselves() -> None:
     error = ((X - tokenizer.reconstruct(tokenizer.encode(X))) ** 2).sum(1).mean()
     plain = fit_kmeans(X, KMeansConfig(levels=2, codes=4, iterations=30), seed=1).figures["squared_error"]
     assert error == pytest.approx(plain, rel=0.2)
-    better = fit(X, plus_config(6, 2, 4), plus_recipe(60, 1))
+    better = fit(X, plus_config(6, 2, 4), plus_recipe(60, 1), settling="no")
     assert ((X - better.tokenizer.reconstruct(better.codes_NL)) ** 2).sum(1).mean() < error
+
+
+def test_settling_keeps_the_network_and_leaves_no_code_to_few_rows() -> None:
+    best = Training(PLAIN, Recipe(6, 1, batch_rows=16), X, row_groups(X)).run()
+    before = bytes_of(dict(best.weights))
+    found = {name: settled(model_of(PLAIN, best), X, 1, name) for name in SETTLINGS}
+    for name, (tokenizer, _) in found.items():
+        now = {key: value.tobytes() for key, value in tokenizer.tensors().items()}
+        changed = {key for key, value in before.items() if now[key] != value}
+        assert changed == (set() if name == "no" else {"codebooks_LKE"})
+    for name in ("no", "plain"):
+        assert (found[name].codes_NL == found[name].tokenizer.encode(X)).all()
+    for level in range(2):
+        assert np.bincount(found["balanced"].codes_NL[:, level]).tolist() == [15] * 4
+    with pytest.raises(ValueError, match="settling is 'maybe': it must be one of no, plain, balanced"):
+        settled(model_of(PLAIN, best), X, 1, "maybe")
 
 
 def test_bad_rows_are_errors() -> None:
@@ -148,5 +166,5 @@ def test_bad_rows_are_errors() -> None:
         Config(6, gradient="other")
     with pytest.raises(ValueError, match="latent_dim must be 6, not 32"):
         Config(6, residual_encoder=True)
-    zeros = fit(np.zeros((20, 6), np.float32), PLAIN, Recipe(2, 1))
-    assert (zeros.codes_NL == zeros.codes_NL[0]).all()
+    zeros = fit(np.zeros((20, 6), np.float32), PLAIN, Recipe(2, 1)).tokenizer.encode(np.zeros((20, 6), np.float32))
+    assert (zeros == zeros[0]).all()
