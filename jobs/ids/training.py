@@ -21,9 +21,11 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from jobs.ids.recipe import Recipe as Recipe
+from jobs.ids.training_losses import Beside, Losses
 from jobs.lake import write_atomically
 from models.ids.health import Health, health
-from models.ids.rqvae import RQVAE, Config, Output, codes_of, restart_unused, seed_codebooks
+from models.ids.rqvae import RQVAE, Config, codes_of, restart_unused, seed_codebooks
 
 log = logging.getLogger("notemill")
 
@@ -31,29 +33,7 @@ SAMPLE_ROWS = 16_384  # of these rows k-means and restarts see residuals; public
 JUDGED_EPOCHS = 20  # how many epochs, evenly spread over the second half, are judged by their health
 STATE_SECONDS = 20.0
 LOG_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train; rate and batch after the public reproductions of TIGER whose codebooks do not collapse.
-
-    Three settings are ours, each measured on 4,344 product texts by the share of items without an ID of their own after
-    100 epochs: the first twentieth of the epochs warms the autoencoder up with nothing quantized, so that k-means seeds
-    the codebooks on latents that mean something; code vectors learn ten times as fast as the network, as they have to
-    follow moving latents (15.4 % to 14.7 %); and both rates fall linearly to 0 (to 12.2 %).
-    """
-
-    epochs: int
-    seed: int
-    learning_rate: float = 1e-3
-    codebook_learning_rate: float = 1e-2
-    weight_decay: float = 0.01
-    batch_rows: int = 1024
-
-    @property
-    def warmup_epochs(self) -> int:
-        """How many epochs come before the codebooks are seeded."""
-        return self.epochs // 20
+NOTHING_BESIDE = Beside()
 
 
 @dataclass
@@ -64,6 +44,7 @@ class Best:
     epoch: int = 0
     weights: Mapping[str, Tensor] = field(default_factory=dict)
     loss: Mapping[str, float] = field(default_factory=dict)
+    judged_since: int = 0
 
 
 def make_deterministic(seed: int) -> None:
@@ -78,13 +59,21 @@ def make_deterministic(seed: int) -> None:
 class Training:
     """One training: the network, its optimiser and the best checkpoint, movable to a file and back."""
 
-    def __init__(self, config: Config, recipe: Recipe, x_ND: NDArray[np.float32], content_N: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        recipe: Recipe,
+        x_ND: NDArray[np.float32],
+        content_N: NDArray[np.int64],
+        beside: Beside = NOTHING_BESIDE,
+    ) -> None:
         make_deterministic(recipe.seed)
         self.recipe, self.x_ND, self.content_N = recipe, x_ND, content_N
         self.rows_ND = torch.from_numpy(x_ND)
         self.sample_MD = self.rows_ND[self._order(-1)[:SAMPLE_ROWS]]
         self.model = RQVAE(config)
         self.model.standardize_on(self.rows_ND)
+        self.losses = Losses(self.model, self.rows_ND, content_N, beside, recipe.weights, recipe.seed)
         self.optimizer = _optimizer(self.model, recipe)
         self.epoch, self.best = 0, Best()
 
@@ -94,7 +83,7 @@ class Training:
             self._load(state)
             log.info("quantizer: goes on after epoch %d of an earlier run", self.epoch)
         said = saved = time.monotonic()
-        while self.epoch < self.recipe.epochs:
+        while self.epoch < self.recipe.epochs and not self._is_done():
             self.epoch += 1
             self._set_rates()
             line = self._warm_up() if self.epoch <= self.recipe.warmup_epochs else self._learn()
@@ -148,15 +137,21 @@ class Training:
         self.optimizer.step()
 
     def _train_epoch(self) -> tuple[dict[str, float], Tensor]:
-        sums = {"reconstruction": 0.0, "codebook": 0.0}
+        sums: dict[str, float] = {}
         used_LK = torch.zeros(self.model.codebooks_LKE.shape[:2], dtype=torch.bool)
+        self.losses.begin_epoch(self.epoch)
         for rows_B in self._batches():
-            found: Output = self.model(self.rows_ND[rows_B])
-            self._step(found.reconstruction_loss + found.codebook_loss)
+            found = self.model(self.rows_ND[rows_B])
+            parts = self.losses.of(rows_B, found)
+            self._step(torch.stack(list(parts.values())).sum())
             used_LK[torch.arange(len(used_LK)), found.codes_BL] = True
-            sums["reconstruction"] += float(found.reconstruction_loss.detach()) * len(rows_B)
-            sums["codebook"] += float(found.codebook_loss.detach()) * len(rows_B)
+            for name, part in parts.items():
+                sums[name] = sums.get(name, 0.0) + float(part.detach()) * len(rows_B)
         return {name: value / len(self.x_ND) for name, value in sums.items()}, used_LK
+
+    def _is_done(self) -> bool:
+        """Whether the health has not become better for so many judged epochs."""
+        return 0 < self.recipe.patience <= self.best.judged_since
 
     def _restart(self, used_LK: Tensor) -> None:
         moments = self.optimizer.state[self.model.codebooks_LKE]
@@ -176,6 +171,8 @@ class Training:
         score = (found.separable_unique_rate, float(np.mean([level.perplexity for level in found.levels])))
         if score > self.best.score:
             self.best = Best(score, self.epoch, weights, dict(loss))
+        else:
+            self.best.judged_since += 1
         return found
 
     def _save(self, state: Path) -> None:
@@ -183,7 +180,8 @@ class Training:
         tensors |= {f"best.{name}": value for name, value in self.best.weights.items()}
         for number, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
-        facts = {"epoch": self.epoch, "score": self.best.score, "best_epoch": self.best.epoch, "loss": self.best.loss}
+        best = {name: value for name, value in vars(self.best).items() if name != "weights"}
+        facts = {"at": self.epoch, "best": best}
         write_atomically(state, save(tensors, {"facts": json.dumps(facts)}))
 
     def _load(self, state: Path) -> None:
@@ -196,13 +194,14 @@ class Training:
             number, _, moment = name.partition(".")
             moments.setdefault(int(number), {})[moment] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.epoch = facts["epoch"]
-        self.best = Best(tuple(facts["score"]), facts["best_epoch"], _under("best.", tensors), facts["loss"])
+        self.epoch = facts["at"]
+        best = {**facts["best"], "score": tuple(facts["best"]["score"])}
+        self.best = Best(**best, weights=_under("best.", tensors))
 
 
 def _optimizer(model: RQVAE, recipe: Recipe) -> torch.optim.AdamW:
     """Weights decay in the network alone: a code vector drawn to 0 would leave its residuals."""
-    network = [*model.encoder.parameters(), *model.decoder.parameters()]
+    network = [value for name, value in model.named_parameters() if name != "codebooks_LKE"]
     groups = [
         {"params": network, "weight_decay": recipe.weight_decay},
         {"params": [model.codebooks_LKE], "weight_decay": 0.0},
