@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from models.ids.collisions import POLICIES, Placed, place
+from models.ids.last_transport import transport
 from models.ids.matching import assignment
-from models.ids.sinkhorn import transport
 from models.ids.tokenizer import Codes
 
 NOBODY = np.empty((0, 2), dtype=np.int32)
