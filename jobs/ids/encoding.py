@@ -143,5 +143,5 @@ def vectors_in(path: str, group: int, wanted: bytes, widths: set[int]) -> Iterat
         widths.update(lengths)
         if len(widths) > 1:
             return
-        flat = np.asarray(rows.column("embedding").flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
+        flat = np.array(rows.column("embedding").flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
         yield rows.column("note_id"), flat.reshape(len(rows), lengths[0])

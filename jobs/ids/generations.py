@@ -19,7 +19,7 @@ from jobs.ids.ledger import codes_matrix, lists_of
 from jobs.ids.quantizer import KIND, first_ids, load_quantizer, quantizer_card, save_quantizer
 from jobs.ids.settings import Quantizer
 from jobs.ids.soundness import require_sound, unsound
-from jobs.ids.tokenizers import Rows, fit, recipe_of
+from jobs.ids.tokenizers import Rows, fit_named, recipe_of
 from jobs.ids.vectors import embedded_notes, sample_ids, vectors_of
 from jobs.lake import Lake, LakeError, canonical_json
 from jobs.staging import code_hash
@@ -155,7 +155,7 @@ def build(
     codes, codes_note = codes_for(settings, trained.num_contents)
     count = len(trained.content_hashes)
     log.info("quantizer %s: trains on %d of %d notes of ds=%s", generation, count, trained.num_notes, day)
-    fitted = fit(settings.tokenizer, trained.rows, settings, codes, state_of(lake, generation))
+    fitted = fit_named(settings.tokenizer, trained.rows, settings, codes, state_of(lake, generation))
     old = ids_before(lake, before, trained) if before else None
     if old is not None and len(old.at_M):
         fitted = aligned(fitted, old, trained)

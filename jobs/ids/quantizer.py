@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from jobs.artifact import Artifacts
-from jobs.ids.tokenizers import load as load_tokenizer
+from jobs.ids.tokenizers import load_named
 from jobs.lake import LakeError, write_atomically
 from jobs.staging import file_hash
 
@@ -73,7 +73,7 @@ def load_quantizer(artifacts: Artifacts, generation: str) -> Tokenizer:
     manifest, folder = require_whole(artifacts, generation), artifacts.folder(generation)
     sizes = json.loads((folder / CONFIG).read_bytes())
     try:
-        tokenizer = load_tokenizer(sizes.get("kind", EARLIER["tokenizer"]), load((folder / WEIGHTS).read_bytes()))
+        tokenizer = load_named(sizes.get("kind", EARLIER["tokenizer"]), load((folder / WEIGHTS).read_bytes()))
     except (SafetensorError, ValueError) as error:
         raise LakeError(f"{folder / WEIGHTS} does not fit its {CONFIG}: {error}") from None
     for name in ("levels", "codes", "input_dim"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TOKENIZERS = ("rqvae",)  # one case each in jobs/ids/tokenizers.py
+TOKENIZERS = ("rqvae", "residual_kmeans", "balanced")  # a case each in jobs/ids/tokenizers.py
 COLLISIONS = ("none", "extra", "sinkhorn", "matching")  # models/ids/collisions.py
 
 

@@ -1,6 +1,6 @@
 """The tokenizers by the name that a configuration calls them: how each is fitted, and made again from its tensors.
 
-Adding one is a case in `fit` and a case in `load`.
+Adding one is its name in `settings.py`, a case in `fit_named` and a case in `load_named`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Rows(NamedTuple):
     note_ids: list[str]
 
 
-def fit(name: str, rows: Rows, settings: Quantizer, codes: int, state: Path) -> Fitted:
+def fit_named(name: str, rows: Rows, settings: Quantizer, codes: int, state: Path) -> Fitted:
     """Fit the named tokenizer with `codes` a level; a fit that takes long may keep its state there between steps.
 
     Raises `LakeError` where the name is none.
@@ -37,11 +37,16 @@ def fit(name: str, rows: Rows, settings: Quantizer, codes: int, state: Path) -> 
     match name:
         case "rqvae":
             return _fit_rqvae(rows, settings, codes, state)
+        case "residual_kmeans" | "balanced":
+            from models.ids.residual_kmeans import Config, fit
+
+            config = Config(settings.levels, codes, balanced=name == "balanced")
+            return fit(rows.vectors_ND, config, settings.seed)
         case _:
             raise LakeError(f"quantizer.tokenizer is {name!r}, which this version cannot fit")
 
 
-def load(name: str, tensors: Tensors) -> Tokenizer:
+def load_named(name: str, tensors: Tensors) -> Tokenizer:
     """The frozen tokenizer of these tensors.
 
     Raises `LakeError` where the name is none, `ValueError` where they do not fit.
@@ -49,13 +54,17 @@ def load(name: str, tensors: Tensors) -> Tokenizer:
     if NAMES in tensors:
         from models.ids.alignment import Relabeled
 
-        inner = load(name, {key: value for key, value in tensors.items() if key != NAMES})
+        inner = load_named(name, {key: value for key, value in tensors.items() if key != NAMES})
         return Relabeled(inner, tensors[NAMES].astype(np.int32))
     match name:
         case "rqvae":
             from models.ids.rqvae_tokenizer import from_tensors as rqvae
 
             return rqvae(tensors)
+        case "residual_kmeans" | "balanced":
+            from models.ids.residual_codes import from_tensors as residual_codes
+
+            return residual_codes(tensors)
         case _:
             raise LakeError(f"a quantizer of kind {name!r} cannot be loaded by this version")
 

@@ -5,8 +5,8 @@ last code would cost a note. Out: their codes, how often each was changed and wh
 
 - `none`: codes stay; notes that share an ID are told apart by their rank inside it.
 - `extra`: TIGER's extra code (arXiv 2305.05065, section 3.1): that rank, appended as one more code, 0 where it is alone.
-- `sinkhorn`: LC-Rec's uniform semantic mapping (arXiv 2311.09049, section 3.2), see `last_transport.py`; equal contents and what
-  twenty rounds do not separate stay together.
+- `sinkhorn`: LC-Rec's uniform semantic mapping (arXiv 2311.09049, section 3.2), see `last_transport.py`; equal contents
+  and what twenty rounds do not separate stay together.
 - `matching`: the fewest changes of last codes that give everybody an ID of their own, after CollisionGenRec's ZCR
   (arXiv 2605.25330), see `matching.py`. Equal contents are separated too: a decoder can name each, though nothing in
   their content tells which is which.

@@ -16,6 +16,7 @@ from jobs.ids import encoding
 from jobs.ids.assign_ids import current_generation, texts_of
 from jobs.ids.ledger import Arrivals, Ledger
 from jobs.ids.quantizer import first_ids
+from jobs.ids.settings import TOKENIZERS
 from jobs.ids.train_quantizer import run as train
 from jobs.lake import Lake
 from models.ids.rqvae import codes_of
@@ -154,3 +155,13 @@ def test_spark_gives_the_codes_that_the_job_itself_does(
 def test_texts_are_written_as_one_by_one() -> None:
     codes = np.array([[0, 12, 255], [3, 0, 7]], dtype=np.int32)
     assert texts_of(codes).to_pylist() == [codes_to_text(row) for row in codes.tolist()]
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_every_tokenizer_is_trained_loaded_aligned_and_gives_ids(lake: Lake, quick_publish: None, name: str) -> None:
+    days_of(lake, replace(ROOMY, tokenizer=name))
+    found = assign(lake, D1)
+    assert len({codes for codes, _, _, _ in found.values()}) == 30
+    train(lake, D2, replace(ROOMY, tokenizer=name, seed=8), if_missing=False, promote=True)
+    assert len({codes for codes, _, _, _ in assign(lake, D3).values()}) == 51
+    assert Artifacts(lake, "quantizer").manifest(current_generation(lake, D2))["churn"]["num_notes"] == 39
