@@ -12,7 +12,7 @@ import pytest
 
 from jobs.artifact import Artifacts
 from jobs.config import Quantizer
-from jobs.ids import encoding
+from jobs.ids import encoding, shelf
 from jobs.ids.assign_ids import current_generation, texts_of
 from jobs.ids.ledger import Arrivals, Ledger
 from jobs.ids.quantizer import first_ids
@@ -165,3 +165,14 @@ def test_every_tokenizer_is_trained_loaded_aligned_and_gives_ids(lake: Lake, qui
     train(lake, D2, replace(ROOMY, tokenizer=name, seed=8), if_missing=False, promote=True)
     assert len({codes for codes, _, _, _ in assign(lake, D3).values()}) == 51
     assert Artifacts(lake, "quantizer").manifest(current_generation(lake, D2))["churn"]["num_notes"] == 39
+
+
+def test_vectors_that_do_not_fit_into_memory_lie_in_a_file(
+    tmp_path: Path, quick_publish: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(ROOMY, codes=4, levels=3, tokenizer="residual_kmeans")
+    here = days_of(Lake.open(tmp_path / "here"), settings)
+    found = [assign(here, day) for day in (D1, D3)]
+    monkeypatch.setattr(shelf, "IN_MEMORY", 0)
+    there = days_of(Lake.open(tmp_path / "there"), settings)
+    assert [assign(there, day) for day in (D1, D3)] == found
