@@ -132,6 +132,7 @@ def aligned(fitted: Fitted, before: Before, trained: TrainingRows) -> Fitted:
 def first_placed(fitted: Fitted, trained: TrainingRows, policy: str) -> Placed:
     """The first IDs: the fitted codes with equal ones treated."""
     from models.ids.collisions import place
+    from models.ids.possible import possible_costs
 
     vectors_ND, levels = trained.rows.vectors_ND, fitted.codes_NL.shape[1] + (policy == "extra")
     content_N = np.unique(trained.content_hashes, return_inverse=True)[1].astype(np.int64)
@@ -139,7 +140,7 @@ def first_placed(fitted: Fitted, trained: TrainingRows, policy: str) -> Placed:
     tokenizer = fitted.tokenizer
 
     def costs(rows_R: Any, codes_RL: Codes) -> Any:
-        return tokenizer.last_costs(vectors_ND[rows_R], codes_RL)
+        return possible_costs(tokenizer, vectors_ND[rows_R], codes_RL)
 
     return place(policy, fitted.codes_NL, content_N, nobody, tokenizer.codes, costs)
 

@@ -106,10 +106,7 @@ def quantizer_card(generation: str, facts: dict[str, Any]) -> str:
     """The model card."""
     settings, figures, handled = facts["settings"], facts["figures"], facts["collisions"]
     encoders = ", ".join(f"`{encoder}`" for encoder in facts["encoders"])
-    levels = "\n".join(
-        f"| {number} | {level['codes_used']} of {settings['codes']} | {level['perplexity']:.1f} | {level['dead_codes']} |"
-        for number, level in enumerate(figures["levels"], start=1)
-    )
+    levels = _levels(figures["levels"], settings["codes"])
     fit = "\n".join(f"| {name} | {value:.6g} |" for name, value in sorted(facts["fit"].items()))
     return f"""# Quantizer {generation}
 
@@ -145,6 +142,13 @@ those apart.
 Codes of new notes keep their meaning as long as the notes resemble those of training; when the share of notes that the
 tokenizer gives no ID of their own climbs from day to day, train a new generation.
 """
+
+
+def _levels(levels: list[dict[str, Any]], codes: int) -> str:
+    return "\n".join(
+        f"| {number} | {level['codes_used']} of {codes} | {level['perplexity']:.1f} | {level['dead_codes']} |"
+        for number, level in enumerate(levels, start=1)
+    )
 
 
 def churn_sentence(facts: dict[str, Any]) -> str:

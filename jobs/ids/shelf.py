@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from jobs.ids.encoding import row_groups_of, tasks_of, vectors_in
 from jobs.lake import Lake
+from models.ids.possible import possible_costs
 
 if TYPE_CHECKING:
     from models.ids.tokenizer import Codes, Tokenizer
@@ -34,7 +35,7 @@ class Shelf:
         """cost_RK of these arriving notes with these codes before the last."""
         wanted = self.at_N[rows_R]
         self.fetch(np.setdiff1d(wanted, self.known))
-        return self.tokenizer.last_costs(self._vectors(np.searchsorted(self.known, wanted)), codes_RL)
+        return possible_costs(self.tokenizer, self._vectors(np.searchsorted(self.known, wanted)), codes_RL)
 
     def _vectors(self, at_R: NDArray[np.int64]) -> NDArray[np.float32]:
         if self.file is None:

@@ -59,8 +59,8 @@ def place(
 ) -> Placed:
     """Place arriving notes among published ones, which keep their codes.
 
-    `last_costs(rows_R, codes_RL)` gives cost_RK of these rows (indices into N) with these codes before the last; it is
-    asked about colliding rows only. Under `extra` published codes have L + 1 columns.
+    `last_costs(rows_R, codes_RL)` gives cost_RK of these rows (indices into N) with these codes before the last, infinite
+    where those lead nowhere; it is asked about colliding rows only. Under `extra` published codes have L + 1 columns.
     Raises `ValueError` for an unknown policy, codes outside their codebook, or shapes that do not fit.
     """
     require_fitting(policy, codes_NL, content_N, taken_ML, num_codes)
@@ -73,24 +73,20 @@ def place(
     def costs(rows_R: NDArray[np.int64], codes_RL: Codes) -> NDArray[np.float32]:
         return last_costs(order_N[rows_R], codes_RL)
 
-    moved_NL, num_overflow = sorted_NL, 0
-    if policy == "matching":
-        moved_NL, num_overflow = matched(sorted_NL, crowded_N, book, taken_ML, num_codes, costs)
-    elif policy == "sinkhorn":
-        moved_NL = spread(sorted_NL, taken_ML, num_codes, costs)
-    elif policy == "extra":
-        moved_NL = _with_extra(sorted_NL, taken_ML, num_codes)
-    final_NL = np.empty_like(moved_NL)
-    final_NL[order_N] = moved_NL
-    changed_N = (moved_NL[:, :levels] != sorted_NL).any(axis=1)
-    return Placed(
-        final_NL,
-        int(crowded_N.sum()),
-        _irreducible(book.id_N, content_N[order_N]),
-        int(changed_N.sum()),
-        num_overflow,
-        _tied(moved_NL, taken_ML, num_codes),
-    )
+    match policy:
+        case "matching":
+            moved_NL, num_overflow = matched(sorted_NL, crowded_N, book, taken_ML, num_codes, costs)
+        case "sinkhorn":
+            moved_NL, num_overflow = spread(sorted_NL, taken_ML, num_codes, costs), 0
+        case "extra":
+            moved_NL, num_overflow = _with_extra(sorted_NL, taken_ML, num_codes), 0
+        case _:
+            moved_NL, num_overflow = sorted_NL, 0
+    num_changed = int((moved_NL[:, :levels] != sorted_NL).any(axis=1).sum())
+    num_irreducible = _irreducible(book.id_N, content_N[order_N])
+    num_tied = _tied(moved_NL, taken_ML, num_codes)
+    final_NL = moved_NL[np.argsort(order_N)]
+    return Placed(final_NL, int(crowded_N.sum()), num_irreducible, num_changed, num_overflow, num_tied)
 
 
 def require_fitting(

@@ -149,7 +149,7 @@ def _seek_siblings(
 
 
 def _enter(members_R: Rows, codes_NL: Codes, used_KK: NDArray[np.bool_], costs: Costs) -> int:
-    """Find siblings for these notes; marks what they take in `used_KK`."""
+    """Find siblings for these notes; marks what they take in `used_KK`. An infinite cost is a sibling that cannot be."""
     sibling_S = np.flatnonzero(~used_KK.all(axis=1))
     if not len(sibling_S):
         return 0
@@ -161,6 +161,10 @@ def _enter(members_R: Rows, codes_NL: Codes, used_KK: NDArray[np.bool_], costs: 
     )
     cost_RSK = cost_AK.reshape(len(members_R), len(sibling_S), -1)
     best_RS = np.where(used_KK[sibling_S], np.inf, cost_RSK).min(axis=2)
+    is_possible_S = np.isfinite(best_RS).all(axis=0)
+    if not is_possible_S.any():
+        return 0
+    sibling_S, best_RS, cost_RSK = sibling_S[is_possible_S], best_RS[:, is_possible_S], cost_RSK[:, is_possible_S]
     room_S = np.minimum((~used_KK[sibling_S]).sum(axis=1), len(members_R))
     seat_C = np.repeat(np.arange(len(sibling_S)), room_S)
     rows, seats = assignment(best_RS[:, seat_C], np.zeros((len(members_R), len(seat_C)), dtype=np.bool_))

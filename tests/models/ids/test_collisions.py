@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.ids.collisions import POLICIES, Placed, place
 from models.ids.last_transport import transport
 from models.ids.matching import assignment
+from models.ids.possible import possible_costs
 from models.ids.tokenizer import Codes
 
 NOBODY = np.empty((0, 2), dtype=np.int32)
@@ -225,3 +226,33 @@ def test_a_hundred_thousand_notes_with_few_collisions_take_a_moment() -> None:
     assert len({tuple(c) for c in np.concatenate([found.codes_NL, taken]).tolist()}) == len(
         {tuple(c) for c in taken.tolist()}
     ) + 50_000
+
+
+class Branches:
+    """A tokenizer of two levels that knows the first codes 0 and 2 only, as a tree does."""
+
+    levels, codes, input_dim = 2, 3, 1
+
+    def last_costs(self, x_BD: NDArray[np.float32], codes_BL: Codes) -> NDArray[np.float32]:
+        if not np.isin(codes_BL[:, 0], (0, 2)).all():
+            raise ValueError("prefixes that are not in the tree")
+        return (x_BD - 3 * codes_BL[:, :1] - np.arange(3)).astype(np.float32) ** 2
+
+    def encode(self, x_ND: NDArray[np.float32]) -> Codes:
+        return np.zeros((len(x_ND), 2), dtype=np.int32)
+
+    def reconstruct(self, codes_NL: Codes) -> NDArray[np.float32]:
+        return np.zeros((len(codes_NL), 1), dtype=np.float32)
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        return {}
+
+
+def test_no_note_enters_a_branch_that_is_not_there() -> None:
+    tree, x_ND = Branches(), np.array([[0.0], [1.0], [2.0], [2.1]], dtype=np.float32)
+    codes = np.array([[0, 0], [0, 1], [0, 2], [0, 2]], dtype=np.int32)
+    found = place("matching", codes, np.arange(4), NOBODY, 3, lambda rows, some: possible_costs(tree, x_ND[rows], some))
+    assert found.codes_NL[3].tolist() in ([2, 0], [0, 2])
+    assert sorted(map(tuple, found.codes_NL.tolist())) == [(0, 0), (0, 1), (0, 2), (2, 0)]
+    with pytest.raises(ValueError, match="not in the tree"):
+        possible_costs(tree, x_ND[:1], np.array([[1, 0]], dtype=np.int32))
