@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from jobs.artifact import Artifacts
 from jobs.config import add_run_arguments
-from jobs.ids.ledger import Arrivals, Entries, Ledger, arrival_order, codes_of
+from jobs.ids.ledger import Arrivals, Entries, Ledger, codes_of
 from jobs.ids.vectors import embedded_notes
 from jobs.lake import Lake, LakeError
 from jobs.session import run_job
@@ -86,12 +86,14 @@ def given(lake: Lake, ledger: Ledger, day: str, notes: pa.Table, new_N: NDArray[
     from jobs.ids.quantizer import policy_of
     from jobs.ids.shelf import Shelf
     from models.ids.collisions import place
-    from models.ids.places import book_of, colliding
+    from models.ids.places import crowded
 
     codes_NL = encode(lake, ledger.generation, day, new_N)
-    new = notes.filter(pa.array(new_N))
-    arrivals = Arrivals.in_order(new.column("note_id"), new.column("content_hash"), codes_NL)
-    at_N = np.flatnonzero(new_N)[arrival_order(new.column("note_id"), new.column("content_hash"))]
+    note_ids, hashes = (notes.column(name).filter(pa.array(new_N)) for name in ("note_id", "content_hash"))
+    arrivals, order_N = Arrivals.in_order(note_ids, hashes, codes_NL)
+    del note_ids, hashes
+    at_N = np.flatnonzero(new_N)[order_N]
+    del codes_NL
     tokenizer = tokenizer_of(str(lake.root), ledger.generation)
     shelf, content_N = Shelf(lake, day, tokenizer, at_N), arrivals.contents()
     policy = policy_of(Artifacts(lake, "quantizer"), ledger.generation)
@@ -101,7 +103,7 @@ def given(lake: Lake, ledger: Ledger, day: str, notes: pa.Table, new_N: NDArray[
             taken_ML = np.empty((0, tokenizer.levels + (policy == "extra")), dtype=np.int32)
         arriving_RL = arrivals.codes_NL[rows_R]
         if policy in ("matching", "sinkhorn"):
-            crowded_R = colliding(book_of(arriving_RL, taken_ML, tokenizer.codes))
+            crowded_R = crowded(arriving_RL, taken_ML, tokenizer.codes)
             shelf.fetch(np.setdiff1d(at_N[rows_R[crowded_R]], shelf.known))
         placed = place(
             policy,
@@ -160,6 +162,7 @@ def stage(lake: Lake, plan: Plan, generation: str) -> None:
     require_notes(notes, plan.day)
     require_encoder(lake, generation, notes, plan.day)
     entries, num_new = with_ids(lake, generation, plan.day, notes)
+    notes = notes.select(["note_id"])  # what is left of a large day need not stay in memory
     rows = semantic_ids(entries, notes, generation)
     num_tied = pc.sum(pc.greater(rows.column("tie_break"), 0)).as_py() or 0
     # How many of them were new is no fact of the day: a rerun finds them given, and must make the same record.

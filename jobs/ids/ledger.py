@@ -56,10 +56,13 @@ class Arrivals:
     codes_NL: Codes
 
     @classmethod
-    def in_order(cls, note_ids: pa.ChunkedArray, content_hashes: pa.ChunkedArray, codes_NL: Codes) -> Arrivals:
-        """The notes by content hash, equal contents by id, in whatever order they are given."""
+    def in_order(
+        cls, note_ids: pa.ChunkedArray, content_hashes: pa.ChunkedArray, codes_NL: Codes
+    ) -> tuple[Arrivals, NDArray[np.int64]]:
+        """The notes by content hash, equal contents by id, in whatever order they are given; and that order."""
         order_N = arrival_order(note_ids, content_hashes)
-        return cls(note_ids.take(pa.array(order_N)), content_hashes.take(pa.array(order_N)), codes_NL[order_N])
+        taken = pa.array(order_N)
+        return cls(note_ids.take(taken), content_hashes.take(taken), codes_NL[order_N]), order_N
 
     def contents(self) -> NDArray[np.int64]:
         """content_N: the ranks of the content hashes."""
@@ -116,7 +119,7 @@ class Ledger:
         if entries.last or first is None or not len(first):
             return entries
         codes_NL = codes_matrix(first.column("codes"))
-        arrivals = Arrivals.in_order(first.column("note_id"), first.column("content_hash"), codes_NL)
+        arrivals, _ = Arrivals.in_order(first.column("note_id"), first.column("content_hash"), codes_NL)
         try:
             rows = _rows(arrivals, np.arange(len(first)), arrivals.codes_NL, entries.rows, day)
             create_numbered(self._made_folder(), 1, "parquet", _as_parquet(rows))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from models.ids.last_transport import spread
 from models.ids.matching import matched
-from models.ids.places import book_of, colliding, numbered, ranks
+from models.ids.places import both_numbered, crowded, crowded_ids, ranks
 from models.ids.tokenizer import Codes
 
 POLICIES = ("none", "extra", "sinkhorn", "matching")
@@ -67,15 +67,16 @@ def place(
     levels = codes_NL.shape[1]
     order_N = np.argsort(content_N, kind="stable")
     sorted_NL = codes_NL[order_N]
-    book = book_of(sorted_NL, taken_ML[:, :levels], num_codes)
-    crowded_N = colliding(book)
+    id_N, taken_M = both_numbered(sorted_NL, taken_ML[:, :levels], num_codes)
+    crowded_N, num_irreducible = crowded_ids(id_N, taken_M), _irreducible(id_N, content_N[order_N])
+    del id_N, taken_M
 
     def costs(rows_R: NDArray[np.int64], codes_RL: Codes) -> NDArray[np.float32]:
         return last_costs(order_N[rows_R], codes_RL)
 
     match policy:
         case "matching":
-            moved_NL, num_overflow = matched(sorted_NL, crowded_N, book, taken_ML, num_codes, costs)
+            moved_NL, num_overflow = matched(sorted_NL, crowded_N, taken_ML, num_codes, costs)
         case "sinkhorn":
             moved_NL, num_overflow = spread(sorted_NL, taken_ML, num_codes, costs), 0
         case "extra":
@@ -83,7 +84,6 @@ def place(
         case _:
             moved_NL, num_overflow = sorted_NL, 0
     num_changed = int((moved_NL[:, :levels] != sorted_NL).any(axis=1).sum())
-    num_irreducible = _irreducible(book.id_N, content_N[order_N])
     num_tied = _tied(moved_NL, taken_ML, num_codes)
     final_NL = moved_NL[np.argsort(order_N)]
     return Placed(final_NL, int(crowded_N.sum()), num_irreducible, num_changed, num_overflow, num_tied)
@@ -108,8 +108,7 @@ def require_fitting(
 def _with_extra(codes_NL: Codes, taken_ML: Codes, num_codes: int) -> Codes:
     """The codes and the rank inside the ID; published notes come first, and gaps that withdrawn ones left stay."""
     levels = codes_NL.shape[1]
-    id_N = numbered(np.concatenate([codes_NL, taken_ML[:, :levels]]), num_codes)
-    here_N, taken_M = id_N[: len(codes_NL)], id_N[len(codes_NL) :]
+    here_N, taken_M = both_numbered(codes_NL, taken_ML[:, :levels], num_codes)
     extra_N = ranks(here_N)
     if len(taken_M):
         order_M = np.lexsort((taken_ML[:, levels], taken_M))
@@ -132,4 +131,4 @@ def _irreducible(id_N: NDArray[np.int64], content_N: NDArray[np.int64]) -> int:
 
 def _tied(codes_NL: Codes, taken_ML: Codes, num_codes: int) -> int:
     largest = max([num_codes - 1, *(int(c.max()) for c in (codes_NL, taken_ML) if c.size)])
-    return int(colliding(book_of(codes_NL, taken_ML, largest + 1)).sum())
+    return int(crowded(codes_NL, taken_ML, largest + 1).sum())

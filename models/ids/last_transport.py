@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ids.places import book_of, colliding, slices
+from models.ids.places import both_numbered, crowded_ids, slices
 from models.ids.tokenizer import Codes
 
 ROUNDS = 20  # as LC-Rec
@@ -53,17 +53,18 @@ def spread(
 ) -> Codes:
     """The codes after at most `ROUNDS` rounds; rows come in the order of their contents."""
     codes_NL = codes_NL.copy()
+    prefix_N, taken_prefix_M = both_numbered(codes_NL[:, :-1], taken_ML[:, :-1], num_codes)
+    taken_order = np.argsort(taken_prefix_M, kind="stable")
     for _ in range(ROUNDS):
-        book = book_of(codes_NL, taken_ML, num_codes)
-        rows_R = np.flatnonzero(colliding(book))
+        id_N, taken_M = both_numbered(codes_NL, taken_ML, num_codes)
+        rows_R = np.flatnonzero(crowded_ids(id_N, taken_M))
         before = codes_NL[rows_R, -1]
-        rows_R = rows_R[np.argsort(book.id_N[rows_R], kind="stable")]
-        _, start_G, end_G = slices(book.id_N[rows_R])
-        taken_order = np.argsort(book.taken_prefix_M, kind="stable")
+        rows_R = rows_R[np.argsort(id_N[rows_R], kind="stable")]
+        _, start_G, end_G = slices(id_N[rows_R])
         for start, end in zip(start_G, end_G, strict=True):
             members = rows_R[start:end]
-            here = np.searchsorted(book.taken_prefix_M, [book.prefix_N[members[0]]] * 2, sorter=taken_order)
-            here[1] = np.searchsorted(book.taken_prefix_M, book.prefix_N[members[0]], "right", sorter=taken_order)
+            here = np.searchsorted(taken_prefix_M, [prefix_N[members[0]]] * 2, sorter=taken_order)
+            here[1] = np.searchsorted(taken_prefix_M, prefix_N[members[0]], "right", sorter=taken_order)
             free_F = np.setdiff1d(np.arange(num_codes), taken_ML[taken_order[here[0] : here[1]], -1])
             if len(free_F):
                 codes_NL[members, -1] = _reencoded(members, codes_NL, free_F, costs)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from models.ids.places import Book, member, slices
+from models.ids.places import both_numbered, member, slices
 from models.ids.tokenizer import Codes
 
 Rows = NDArray[np.int64]
@@ -49,7 +49,6 @@ def assignment(cost_RF: NDArray[np.floating], changed_RF: NDArray[np.bool_]) -> 
 def matched(
     codes_NL: Codes,
     crowded_N: NDArray[np.bool_],
-    book: Book,
     taken_ML: Codes,
     num_codes: int,
     costs: Costs,
@@ -62,14 +61,14 @@ def matched(
     rows_R = np.flatnonzero(crowded_N)
     if not len(rows_R):
         return codes_NL, 0
-    rows_R = rows_R[np.argsort(book.prefix_N[rows_R], kind="stable")]
-    used = _Used(codes_NL, crowded_N, book.prefix_N, book.taken_prefix_M, taken_ML, np.unique(book.prefix_N[rows_R]))
+    prefix_N, taken_prefix_M = both_numbered(codes_NL[:, :-1], taken_ML[:, :-1], num_codes)
+    rows_R = rows_R[np.argsort(prefix_N[rows_R], kind="stable")]
+    used = _Used(codes_NL, crowded_N, prefix_N, taken_prefix_M, taken_ML, np.unique(prefix_N[rows_R]))
     left: list[Rows] = []
-    for members, cost_RK in _by_group(rows_R, book.prefix_N, codes_NL, costs):
-        free_F = np.setdiff1d(np.arange(num_codes), used.codes(book.prefix_N[members[0]]))
-        rest = fill(members, cost_RK, free_F, codes_NL)
-        left.append(rest)
-    return codes_NL, _seek_siblings(np.concatenate(left), codes_NL, book, taken_ML, num_codes, costs)
+    for members, cost_RK in _by_group(rows_R, prefix_N, codes_NL, costs):
+        free_F = np.setdiff1d(np.arange(num_codes), used.codes(prefix_N[members[0]]))
+        left.append(fill(members, cost_RK, free_F, codes_NL))
+    return codes_NL, _seek_siblings(np.concatenate(left), codes_NL, taken_ML, num_codes, costs)
 
 
 def fill(members_R: Rows, cost_RK: NDArray[np.float32], free_F: Rows, codes_NL: Codes) -> Rows:
@@ -123,18 +122,19 @@ def _by_group(
 
 
 def _seek_siblings(
-    left_R: Rows, codes_NL: Codes, book: Book, taken_ML: Codes, num_codes: int, costs: Costs
+    left_R: Rows, codes_NL: Codes, taken_ML: Codes, num_codes: int, costs: Costs
 ) -> int:
     """Move notes that their prefix has no room for to sibling prefixes, in `codes_NL`; how many found one."""
     if not len(left_R) or codes_NL.shape[1] < 2:
         return 0
+    grand_N, taken_grand_M = both_numbered(codes_NL[:, :-2], taken_ML[:, :-2], num_codes)
     left_R = np.sort(left_R)
-    left_R = left_R[np.argsort(book.grand_N[left_R], kind="stable")]
+    left_R = left_R[np.argsort(grand_N[left_R], kind="stable")]
     placed_N = np.ones(len(codes_NL), dtype=np.bool_)
     placed_N[left_R] = False
-    wanted_G, start_G, end_G = slices(book.grand_N[left_R])
-    here_N, there_M = placed_N & member(book.grand_N, wanted_G), member(book.taken_grand_M, wanted_G)
-    grand_P = np.concatenate([book.grand_N[here_N], book.taken_grand_M[there_M]])
+    wanted_G, start_G, end_G = slices(grand_N[left_R])
+    here_N, there_M = placed_N & member(grand_N, wanted_G), member(taken_grand_M, wanted_G)
+    grand_P = np.concatenate([grand_N[here_N], taken_grand_M[there_M]])
     tails_P2 = np.concatenate([codes_NL[here_N, -2:], taken_ML[there_M, -2:]])
     order_P = np.argsort(grand_P, kind="stable")
     grand_P, tails_P2 = grand_P[order_P], tails_P2[order_P]

@@ -29,7 +29,7 @@ def ledger(lake: Lake) -> Ledger:
 def arrivals_of(notes: dict[str, list[int]]) -> Arrivals:
     hashes = [hashlib.sha256(f"content of {n}".encode()).hexdigest() for n in notes]
     codes = np.array(list(notes.values()), dtype=np.int32)
-    return Arrivals.in_order(pa.chunked_array([list(notes)]), pa.chunked_array([hashes]), codes)
+    return Arrivals.in_order(pa.chunked_array([list(notes)]), pa.chunked_array([hashes]), codes)[0]
 
 
 def give(ledger: Ledger, notes: dict[str, list[int]], day: str = DAY) -> Entries:

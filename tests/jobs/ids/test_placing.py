@@ -110,7 +110,7 @@ def test_who_loses_the_race_is_placed_after_what_the_winner_took(lake: Lake, mon
 
     def give(notes: list[str]) -> Any:
         hashes = pa.chunked_array([[f"{n} content" for n in notes]])
-        arrivals = Arrivals.in_order(pa.chunked_array([notes]), hashes, np.zeros((len(notes), 1), np.int32))
+        arrivals, _ = Arrivals.in_order(pa.chunked_array([notes]), hashes, np.zeros((len(notes), 1), np.int32))
         return ledger.give(arrivals, next_free, D1)
 
     def slow(folder: Path, number: int, *rest: Any) -> Path:
