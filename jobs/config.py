@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
+from jobs.ids.settings import CHOICES
+from jobs.ids.settings import Quantizer as Quantizer
 from jobs.lake import Lake, LakeError, day_text
 from schemas.tables import table
 
@@ -56,21 +58,6 @@ class Pairs:
     max_clicks_per_user: int = 1000
     hot_note_share: float = 0.1
     hot_note_min_users: int = 1000
-
-
-@dataclass(frozen=True)
-class Quantizer:
-    """RQ-VAE training (TIGER, section 3.1), and the least share of different vectors that must get different IDs."""
-
-    levels: int = 3
-    codes: int = 256
-    epochs: int = 100
-    seed: int = 17
-    min_separated_share: float = 0.7
-    inputs: str = "text"  # or text_picture, text_collaborative, text_picture_collaborative
-    picture_weight: float = 0.5  # of a squared distance between pictures, beside 1 for texts
-    collaborative_weight: float = 0.5
-    collaborative_dim: int = 64
 
 
 @dataclass(frozen=True)
@@ -119,7 +106,7 @@ class Config:
     image_encoder: str = ""  # a folder or a Hugging Face id; empty: pictures are not embedded
     ingest: Ingest = Ingest()
     pairs: Pairs = Pairs()
-    quantizer: Quantizer = Quantizer()
+    quantizer: Quantizer = field(default_factory=Quantizer)
     tags: Tags = Tags()
 
     def source(self, name: str) -> Source:
@@ -233,6 +220,11 @@ def _section(kind: Any, raw: Mapping[str, Any], name: str) -> Any:
             raise ConfigError(f"{name}.{key} is {value!r}: it must be of type {wanted.__name__}")
         if wanted in (int, float) and not value >= 0:  # NaN too
             raise ConfigError(f"{name}.{key} is {value!r}: it must not be negative")
+        known = CHOICES.get(f"{name}.{key}")
+        if known and value not in known:
+            near = difflib.get_close_matches(str(value), known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"it may be {', '.join(known)}"
+            raise ConfigError(f"{name}.{key} is {value!r}: {hint}")
     return kind(**{key: type(defaults[key])(value) for key, value in values.items()})
 
 

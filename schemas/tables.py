@@ -271,7 +271,12 @@ SEMANTIC_IDS = Table(
     "note that exists at the end of the day",
     (
         NOTE_ID,
-        Column("codes", "array<int>", "the quantizer's codes, coarsest level first"),
+        Column(
+            "codes",
+            "array<int>",
+            "the quantizer's codes, coarsest level first, after equal ones were treated (`quantizer.collisions`): with "
+            "`matching` no two notes share them while there is room, with `extra` the last one tells equals apart",
+        ),
         Column(
             "semantic_id",
             "string",
@@ -281,7 +286,7 @@ SEMANTIC_IDS = Table(
         Column(
             "tie_break",
             "int",
-            "rank of the note among those with its codes, in order of arrival",
+            "rank of the note inside its codes, in order of arrival: 0 unless another note has them too",
             between=(0, None),
         ),
         Column("generation", "string", "the quantizer that made the codes"),

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.config import Quantizer
 from jobs.ids.pictures import Pictures
+from jobs.ids.settings import Quantizer
 from jobs.ids.vectors import Piece, Vectors
 from jobs.lake import Lake, LakeError
 from jobs.staging import published_reads

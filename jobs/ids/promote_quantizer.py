@@ -1,4 +1,4 @@
-"""Make a generation of the quantizer current from a day on, by hand: a promotion, or with an older one a rollback."""
+"""Make a generation of the quantizer current from a day on, by hand, whatever its health (rollback_quantizer goes back)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 
 from jobs.artifact import Artifacts
 from jobs.config import load_config
+from jobs.ids.quantizer import require_whole
 from jobs.lake import day_text
 from jobs.session import run_job
 
@@ -28,6 +29,7 @@ def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     artifacts = Artifacts(args.config.open_lake(), "quantizer")
     before = artifacts.current(args.since)
+    require_whole(artifacts, args.generation)
     artifacts.promote(args.generation, args.since)
     log.info("quantizer %s: current since ds=%s (before: %s)", args.generation, args.since, before or "none")
 

@@ -29,7 +29,8 @@ class Piece(NamedTuple):
 
 def embedded_notes(lake: Lake, day: str) -> pa.Table:
     """note_id, content_hash and encoder of all the day's notes, without their vectors."""
-    return pq.read_table(lake.files(NOTE_EMBEDDINGS, day), columns=["note_id", "content_hash", "encoder"])
+    columns = ["note_id", "content_hash", "encoder"]
+    return pq.read_table(lake.files(NOTE_EMBEDDINGS, day), columns=columns, read_dictionary=["encoder"])
 
 
 def vectors_of(lake: Lake, day: str, note_ids: pa.Array | pa.ChunkedArray) -> Iterator[Piece]:

@@ -53,7 +53,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("crashes") / "world"
     make_world(["--notes", "60", "--days", "1", "--end", DAY, "--pictures", "20", "--out", str(folder)])
     with (folder / "config.yaml").open("a") as config:
-        config.write("quantizer: {codes: 16, epochs: 10, min_separated_share: 0.2}\n")
+        config.write("quantizer: {codes: 16, epochs: 10, min_separated_share: 0.2, max_shared_share: 0.9}\n")
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from jobs.artifact import Artifacts
 from jobs.config import Quantizer
-from jobs.ids import assign_ids, promote_quantizer, vectors
+from jobs.ids import assign_ids, encoding, promote_quantizer
 from jobs.ids.assign_ids import current_generation, main
 from jobs.ids.ledger import Ledger
 from jobs.ids.train_quantizer import run as train
@@ -20,7 +21,8 @@ from schemas.tables import SEMANTIC_IDS
 from tests.jobs.ids.embedded import numbered, publish_embeddings, published_ids
 from tests.jobs.lakes import tree
 
-SETTINGS = Quantizer(levels=2, codes=4, epochs=4, seed=3, min_separated_share=0.0)
+OPEN = Quantizer(min_separated_share=0.0, min_used_share=0.0, min_last_perplexity_share=0.0, max_shared_share=1.0)
+SETTINGS = replace(OPEN, levels=2, codes=4, epochs=4, seed=3)
 D1, D2, D3 = "2026-03-01", "2026-03-02", "2026-03-03"
 
 
@@ -109,13 +111,14 @@ def test_a_run_killed_after_the_ledger_ends_in_the_same_bytes_when_run_again(
 
 def test_only_notes_without_an_id_have_their_vectors_read(days: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     assign(days, D1)
-    real, read = vectors._piece, []
+    real, read = encoding.vectors_in, []
 
-    def watched(batch: Any, *rest: Any) -> Any:
-        read.extend(batch.column("note_id").to_pylist())
-        return real(batch, *rest)
+    def watched(*given: Any) -> Any:
+        for note_ids, vectors in real(*given):
+            read.extend(note_ids.to_pylist())
+            yield note_ids, vectors
 
-    monkeypatch.setattr(vectors, "_piece", watched)
+    monkeypatch.setattr(encoding, "vectors_in", watched)
     assign(days, D2)
     assert sorted(read) == sorted(numbered(31, 40))
 
@@ -128,7 +131,7 @@ def test_codes_do_not_depend_on_how_the_day_was_cut_into_pieces(
     publish_embeddings(other, D1, numbered(1, 30))
     publish_embeddings(other, D3, {**numbered(1, 50), "n0003": "other words"})
     train(other, D1, SETTINGS, if_missing=True, promote=True)
-    monkeypatch.setattr(vectors, "BATCH_ROWS", 7)
+    monkeypatch.setattr(encoding, "BATCH_ROWS", 7)
     assert assign(other, D3) == whole
 
 
@@ -153,7 +156,7 @@ def test_vectors_of_another_length_are_refused(days: Lake) -> None:
 
 def test_a_new_generation_gives_new_ids_from_its_day_on_and_the_days_before_keep_theirs(days: Lake) -> None:
     before = assign(days, D1)
-    other = Quantizer(levels=2, codes=4, epochs=4, seed=4, min_separated_share=0.0)
+    other = replace(SETTINGS, seed=4)
     train(days, D2, other, if_missing=False, promote=False)
     artifacts = Artifacts(days, "quantizer")
     old = current_generation(days, D1)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import jobs.artifact
 import jobs.ids.ledger
-from jobs.ids.ledger import Entries, Ledger
+from jobs.ids.ledger import Arrivals, Entries, Ledger
 from jobs.lake import Lake, LakeError
 from tests.jobs.lakes import tree
 
@@ -24,9 +26,15 @@ def ledger(lake: Lake) -> Ledger:
     return Ledger(lake, "g0")
 
 
-def give(ledger: Ledger, notes: dict[str, list[int]], day: str = DAY) -> Entries:
+def arrivals_of(notes: dict[str, list[int]]) -> Arrivals:
+    hashes = [hashlib.sha256(f"content of {n}".encode()).hexdigest() for n in notes]
     codes = np.array(list(notes.values()), dtype=np.int32)
-    return ledger.give(list(notes), [f"content of {n}" for n in notes], codes, day)
+    return Arrivals.in_order(pa.chunked_array([list(notes)]), pa.chunked_array([hashes]), codes)[0]
+
+
+def give(ledger: Ledger, notes: dict[str, list[int]], day: str = DAY) -> Entries:
+    arrivals = arrivals_of(notes)
+    return ledger.give(arrivals, lambda new, _: arrivals.codes_NL[new], day)
 
 
 def rows(entries: Entries) -> dict[str, tuple[list[int], int, str]]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,21 @@ import pytest
 import jobs.ids.training
 from jobs.artifact import Artifacts
 from jobs.config import Quantizer
+from jobs.ids.gates import weaknesses
+from jobs.ids.generations import generation_of, recipe_hash
 from jobs.ids.quantizer import load_quantizer
-from jobs.ids.train_quantizer import arg_parser, generation_of, promote_sound, run, weaknesses
+from jobs.ids.train_quantizer import arg_parser, promote_sound, run
 from jobs.ids.training import Recipe, Training
 from jobs.lake import Lake, LakeError
 from models.ids.health import row_groups
-from models.ids.rqvae import Config, codes_of
+from models.ids.rqvae import Config
 from tests.jobs.ids.embedded import DIMS, ENCODER, numbered, publish_embeddings, vector
 from tests.jobs.lakes import tree
 
 ROOT = Path(__file__).resolve().parents[3]
 DAY = "2026-03-01"
-SETTINGS = Quantizer(levels=2, codes=4, epochs=6, seed=3, min_separated_share=0.0)
+OPEN = Quantizer(min_separated_share=0.0, min_used_share=0.0, min_last_perplexity_share=0.0, max_shared_share=1.0)
+SETTINGS = replace(OPEN, levels=2, codes=4, epochs=6, seed=3)
 SMALL = Config(input_dim=DIMS, levels=2, codes=4, hidden_dims=(16,), latent_dim=4)
 X = np.array([vector(f"text {i}") for i in range(60)], dtype=np.float32)
 
@@ -91,7 +95,13 @@ def test_an_artifact_has_weights_config_card_and_a_manifest_that_says_what_it_ca
     run(lake, DAY, SETTINGS, if_missing=False, promote=False)
     artifacts = Artifacts(lake, "quantizer")
     (generation,) = artifacts.generations()
-    assert sorted(tree(artifacts.folder(generation))) == ["card.md", "config.json", "manifest.json", "model.safetensors"]
+    assert sorted(tree(artifacts.folder(generation))) == [
+        "card.md",
+        "config.json",
+        "ids.parquet",
+        "manifest.json",
+        "model.safetensors",
+    ]
     facts = artifacts.manifest(generation)
     assert facts["trained_on"] == f"note_embeddings/ds={DAY}/{manifest['partition']}"
     assert (facts["encoders"], facts["num_rows"], facts["num_contents"]) == ([ENCODER], 40, 40)
@@ -119,7 +129,7 @@ def test_what_is_loaded_gives_the_codes_that_the_manifest_counts(lake: Lake, qui
     generation = artifacts.current(DAY)
     assert generation is not None
     x = np.array([vector(content) for content in numbered(1, 40).values()], dtype=np.float32)
-    codes = codes_of(load_quantizer(artifacts, generation), x)
+    codes = load_quantizer(artifacts, generation).encode(x)
     assert len({tuple(row) for row in codes.tolist()}) == artifacts.manifest(generation)["figures"]["num_ids"]
 
 
@@ -144,23 +154,37 @@ def test_if_missing_returns_at_once_where_one_is_promoted(
     assert tree(lake.root / "artifacts") == before
 
 
-def test_another_setting_is_another_generation_and_the_promotion_bound_is_none() -> None:
+def test_another_setting_is_another_generation_and_the_gates_are_none() -> None:
     reads = {"note_embeddings/ds=2026-03-01": "p"}
-    assert generation_of(reads, SETTINGS) != generation_of(reads, Quantizer(levels=2, codes=4, epochs=7, seed=3))
-    assert generation_of(reads, SETTINGS) == generation_of(reads, Quantizer(levels=2, codes=4, epochs=6, seed=3))
-    assert generation_of(reads, SETTINGS) != generation_of({"note_embeddings/ds=2026-03-01": "q"}, SETTINGS)
+    recipe = recipe_hash(reads, SETTINGS)
+    assert recipe != recipe_hash(reads, replace(SETTINGS, epochs=7))
+    assert recipe != recipe_hash(reads, replace(SETTINGS, collisions="extra"))
+    assert recipe == recipe_hash(reads, replace(SETTINGS, min_separated_share=0.9, max_shared_share=0.0))
+    assert recipe != recipe_hash({"note_embeddings/ds=2026-03-01": "q"}, SETTINGS)
+    assert len({generation_of(recipe, None), generation_of(recipe, "g0"), generation_of(recipe, "g1")}) == 3
 
 
-def facts(used: int, separable: float, num_contents: int = 16) -> dict[str, Any]:
-    figures = {"levels": [{"codes_used": 4}, {"codes_used": used}], "separable_unique_rate": separable, "num_ids": 9}
+def facts(
+    used: int, separable: float, num_contents: int = 16, shared: float = 0.0, perplexity: float = 4.0
+) -> dict[str, Any]:
+    figures = {
+        "levels": [{"codes_used": 4, "perplexity": 4.0}, {"codes_used": used, "perplexity": perplexity}],
+        "separable_unique_rate": separable,
+        "num_ids": 9,
+        "shared_share": shared + 0.25,
+        "irreducible_share": 0.25,
+    }
     return {"settings": {"codes": 4}, "num_contents": num_contents, "figures": figures}
 
 
-def test_a_generation_is_weak_below_half_of_its_codes_or_below_the_separated_share() -> None:
-    assert weaknesses(facts(2, 0.7), 0.7) == []
-    assert weaknesses(facts(1, 0.7), 0.7) == ["level 2 uses 1 of its 4 codes, at least half must be in use"]
-    assert weaknesses(facts(1, 0.7, num_contents=15), 0.7) == []
-    assert "get only 9 different IDs (69.0%)" in weaknesses(facts(2, 0.69), 0.7)[0]
+def test_each_gate_stops_what_is_just_beyond_it_and_names_its_key() -> None:
+    gates = Quantizer(min_separated_share=0.7, min_used_share=0.5, min_last_perplexity_share=0.5, max_shared_share=0.25)
+    assert weaknesses(facts(2, 0.7, shared=0.25, perplexity=2.0), gates) == []
+    assert weaknesses(facts(1, 0.7), gates) == ["level 2 uses 1 of its 4 codes, quantizer.min_used_share asks for 50%"]
+    assert weaknesses(facts(1, 0.7, num_contents=15, perplexity=1.0), gates) == []
+    assert "get only 9 different IDs (69.0%), quantizer.min_separated" in weaknesses(facts(2, 0.69), gates)[0]
+    assert "as 1.9 codes used alike (perplexity), quantizer.min_last" in weaknesses(facts(2, 0.7, perplexity=1.9), gates)[0]
+    assert "26.0% of the notes have no ID of their own" in weaknesses(facts(2, 0.7, shared=0.26), gates)[0]
 
 
 def test_a_weak_generation_is_kept_for_a_look_but_the_one_before_stays_current(lake: Lake, quick_publish: None) -> None:
@@ -168,7 +192,7 @@ def test_a_weak_generation_is_kept_for_a_look_but_the_one_before_stays_current(l
     run(lake, DAY, SETTINGS, if_missing=True, promote=True)
     artifacts = Artifacts(lake, "quantizer")
     before = artifacts.current(DAY)
-    poor = Quantizer(levels=1, codes=2, epochs=2, seed=3, min_separated_share=0.9)
+    poor = replace(OPEN, levels=1, codes=2, epochs=2, min_separated_share=0.9)
     complaint = f"is not promoted, {before} stays current: 40 different vectors get only 2 different IDs"
     with pytest.raises(LakeError, match=complaint):
         run(lake, DAY, poor, if_missing=False, promote=True)
@@ -181,9 +205,9 @@ def test_promotion_and_rollback_are_one_entry_each(lake: Lake, quick_publish: No
     run(lake, DAY, SETTINGS, if_missing=True, promote=True)
     artifacts = Artifacts(lake, "quantizer")
     (first,) = artifacts.generations()
-    run(lake, DAY, Quantizer(levels=2, codes=4, epochs=4, min_separated_share=0.0), if_missing=False, promote=False)
+    run(lake, DAY, replace(SETTINGS, epochs=4), if_missing=False, promote=False)
     (second,) = set(artifacts.generations()) - {first}
-    promote_sound(lake, second, "2026-03-05", 0.0)
+    promote_sound(lake, second, "2026-03-05", SETTINGS)
     assert [artifacts.current(d) for d in ("2026-02-01", DAY, "2026-03-04", "2026-03-05")] == [first, first, first, second]
     artifacts.promote(first, "2026-03-05")
     assert artifacts.current("2026-03-06") == first
@@ -200,7 +224,7 @@ def test_weights_that_someone_changed_are_refused(lake: Lake, quick_publish: Non
         load_quantizer(artifacts, generation)
 
 
-@pytest.mark.parametrize(("name", "value"), [("levels", 27), ("codes", 0), ("epochs", 0), ("min_separated_share", 1.5)])
+@pytest.mark.parametrize(("name", "value"), [("levels", 27), ("codes", 0), ("epochs", 0), ("max_shared_share", 1.5)])
 def test_a_setting_that_cannot_be_is_named(lake: Lake, name: str, value: float) -> None:
     with pytest.raises(LakeError, match=f"quantizer.{name} is {value}: it must be from"):
         run(lake, DAY, Quantizer(**{name: value}), if_missing=False, promote=False)
@@ -213,7 +237,8 @@ def test_a_day_without_embeddings_says_what_to_run(lake: Lake) -> None:
 
 def write_config(lake: Lake, folder: Path, epochs: int) -> Path:
     file = folder / "notemill.yaml"
-    quantizer = f"{{levels: 2, codes: 4, epochs: {epochs}, seed: 3, min_separated_share: 0.0}}"
+    gates = "min_separated_share: 0.0, min_used_share: 0.0, min_last_perplexity_share: 0.0, max_shared_share: 1.0"
+    quantizer = f"{{levels: 2, codes: 4, epochs: {epochs}, seed: 3, {gates}}}"
     file.write_text(f"lake: {lake.root}\ntimezone: UTC\nsources: {{}}\nquantizer: {quantizer}\n")
     return file
 

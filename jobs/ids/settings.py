@@ -1,0 +1,31 @@
+"""The section `quantizer` of a configuration: how semantic IDs are made, and when a generation may make them by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TOKENIZERS = ("rqvae", "residual_kmeans", "balanced")  # a case each in jobs/ids/tokenizers.py
+COLLISIONS = ("none", "extra", "sinkhorn", "matching")  # models/ids/collisions.py
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """How semantic IDs are made and what becomes of equal ones; the gates that a generation must pass to be promoted."""
+
+    tokenizer: str = "rqvae"
+    collisions: str = "matching"
+    levels: int = 3
+    codes: int = 256
+    epochs: int = 100
+    seed: int = 17
+    min_separated_share: float = 0.7
+    min_used_share: float = 0.8  # of a level's codes: TIGER's aim, section 4.1
+    min_last_perplexity_share: float = 0.4
+    max_shared_share: float = 0.3  # of notes without an ID of their own, twins aside, before equal codes are treated
+    inputs: str = "text"  # or text_picture, text_collaborative, text_picture_collaborative
+    picture_weight: float = 0.5  # of a squared distance between pictures, beside 1 for texts
+    collaborative_weight: float = 0.5
+    collaborative_dim: int = 64
+
+
+CHOICES = {"quantizer.tokenizer": TOKENIZERS, "quantizer.collisions": COLLISIONS}
