@@ -62,7 +62,12 @@ def _numbered(label_N: Ints) -> Ints:
 
 
 def move_nodes(
-    graph_NN: sp.csr_array, label_N: Ints, size_N: Ints, degree_N: NDArray[np.float64], resolution: float, limits: Limits
+    graph_NN: sp.csr_array,
+    label_N: Ints,
+    size_N: Ints,
+    degree_N: NDArray[np.float64],
+    resolution: float,
+    limits: Limits,
 ) -> Ints:
     """Each node in turn moves to the neighbouring community that gains most; again for those whose neighbours moved."""
     label_N, starts, ends = label_N.copy(), graph_NN.indptr[:-1].tolist(), graph_NN.indptr[1:].tolist()
@@ -107,7 +112,7 @@ def louvain(graph_NN: sp.csr_array, size_N: Ints, resolution: float, cap: int) -
             break
         small = coarse(small, label)
         size = np.bincount(label, weights=size).astype(np.int64)
-        degree = np.bincount(label, weights=degree)
+        degree = np.bincount(label, weights=degree).astype(np.float64)
     return _numbered(move_nodes(graph_NN, full_N, size_N, _degree(graph_NN), resolution, Limits(cap)))
 
 
@@ -124,7 +129,8 @@ def merged(graph_NN: sp.csr_array, label_N: Ints, size_N: Ints, count: int, cap:
 
     Where no pair with an edge fits any more, the two smallest are merged, whatever the cap.
     """
-    return Merging(coarse(graph_NN, label_N), np.bincount(label_N, weights=size_N)).run(count, cap)[label_N]
+    size_C = np.bincount(label_N, weights=size_N).astype(np.float64)
+    return Merging(coarse(graph_NN, label_N), size_C).run(count, cap)[label_N]
 
 
 class Merging:
@@ -134,7 +140,9 @@ class Merging:
         self.near: list[dict[int, float]] = []
         for at in range(graph_CC.shape[0]):
             row = slice(graph_CC.indptr[at], graph_CC.indptr[at + 1])
-            self.near.append(dict(zip(graph_CC.indices[row].tolist(), graph_CC.data[row].tolist(), strict=True)))
+            self.near.append(
+                dict(zip(graph_CC.indices[row].tolist(), graph_CC.data[row].tolist(), strict=True))
+            )
             self.near[at].pop(at, None)
         self.degree, self.size = _degree(graph_CC), size_C
         self.total = max(float(self.degree.sum()), 1.0)
@@ -152,7 +160,9 @@ class Merging:
             pair = self._best(cap) or self._smallest()
             self._merge(*pair)
             left -= 1
-        for at in range(len(self.into)):  # a community is always merged into a lower one, whose end is known by now
+        for at in range(
+            len(self.into)
+        ):  # a community is always merged into a lower one, whose end is known by now
             self.into[at] = self.into[self.into[at]]
         return _numbered(self.into)
 

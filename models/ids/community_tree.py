@@ -50,9 +50,13 @@ def fit(x_ND: Vectors, config: Config, seed: int, together_NN: sp.csr_array) -> 
     Raises `ValueError` for fewer than three levels, a graph of other rows, and as `contents_of` does.
     """
     if config.levels < 3:
-        raise ValueError(f"a community tree has at least 3 levels, two for communities; levels is {config.levels}")
+        raise ValueError(
+            f"a community tree has at least 3 levels, two for communities; levels is {config.levels}"
+        )
     if together_NN.shape != (len(x_ND), len(x_ND)):
-        raise ValueError(f"the graph is {together_NN.shape}, the vectors are {len(x_ND)}: give each row a node")
+        raise ValueError(
+            f"the graph is {together_NN.shape}, the vectors are {len(x_ND)}: give each row a node"
+        )
     contents = contents_of(x_ND, config.input_dim, config.codes)
     graph_MM = joint_graph(contents, together_NN, config)
     groups = _groups(graph_MM, config)
@@ -63,7 +67,9 @@ def fit(x_ND: Vectors, config: Config, seed: int, together_NN: sp.csr_array) -> 
 
 def joint_graph(contents: Contents, together_NN: sp.csr_array, config: Config) -> sp.csr_array:
     """The edges between contents: co-occurrence, and text at `text_share` of its weight (alone where there is none)."""
-    member_NM = sp.csr_array((np.ones(len(contents.content_N)), (np.arange(len(contents.content_N)), contents.content_N)))
+    member_NM = sp.csr_array(
+        (np.ones(len(contents.content_N)), (np.arange(len(contents.content_N)), contents.content_N))
+    )
     # Whole weights before rows of equal content are added up, so that their order does not show.
     together_MM = whole_weights(member_NM.T @ whole_weights(together_NN) @ member_NM)
     text_MM = whole_weights(text_neighbours(contents.fixed_MD, config.neighbours))
@@ -123,4 +129,6 @@ def _figures(x_ND: Vectors, tokenizer: TreeTokenizer, codes_NL: Codes) -> dict[s
         bits = float(-(size * np.log2(size)).sum())
         figures[f"bits_{level + 1}"], before = bits - before, bits
     same_NL = np.cumprod(tokenizer.encode(x_ND) == codes_NL, axis=1)
-    return figures | {f"found_by_text_{level + 1}": float(share) for level, share in enumerate(same_NL.mean(axis=0))}
+    return figures | {
+        f"found_by_text_{level + 1}": float(share) for level, share in enumerate(same_NL.mean(axis=0))
+    }

@@ -25,7 +25,9 @@ def checked(x_ND: NDArray[np.floating], width: int | None = None) -> NDArray[np.
         raise ValueError(f"vectors must be {due}; their shape is {x_ND.shape}")
     wrong_N = ~np.isfinite(x_ND).all(axis=1)
     if wrong_N.any():
-        raise ValueError(f"{wrong_N.sum()} of {len(x_ND)} vectors hold NaN or infinity, the first in row {wrong_N.argmax()}")
+        raise ValueError(
+            f"{wrong_N.sum()} of {len(x_ND)} vectors hold NaN or infinity, the first in row {wrong_N.argmax()}"
+        )
     return x_ND
 
 
@@ -66,10 +68,18 @@ def group_means(fixed_ND: Floats, group_N: Ints, count: int) -> Floats:
     return np.rint(means_KD / np.maximum(size_K, 1)[:, None])
 
 
-def distances(fixed_ND: Floats, centroids_KD: Floats) -> Floats:
-    """Exact squared distances_NK, in steps squared."""
-    own_N, their_K = np.square(fixed_ND).sum(axis=1), np.square(centroids_KD).sum(axis=1)
-    return own_N[:, None] - 2.0 * (fixed_ND @ centroids_KD.T) + their_K
+def squares(fixed_ND: Floats) -> Floats:
+    """The exact squared length of each row."""
+    return np.einsum("nd,nd->n", fixed_ND, fixed_ND)
+
+
+def distances(fixed_ND: Floats, centroids_KD: Floats, own_N: Floats | None = None) -> Floats:
+    """Exact squared distances_NK, in steps squared; `own_N` are the rows' squared lengths where they are known."""
+    found_NK = fixed_ND @ centroids_KD.T
+    found_NK *= -2.0
+    found_NK += (squares(fixed_ND) if own_N is None else own_N)[:, None]
+    found_NK += squares(centroids_KD)
+    return found_NK
 
 
 def nearest(fixed_ND: Floats, centroids_KD: Floats) -> tuple[Ints, Floats]:
@@ -85,15 +95,15 @@ def nearest(fixed_ND: Floats, centroids_KD: Floats) -> tuple[Ints, Floats]:
 def seeds(fixed_ND: Floats, count: int, seed: int) -> Floats:
     """k-means++ (Arthur and Vassilvitskii 2007); fewer than `count` only where fewer different rows are."""
     draws = np.random.Generator(np.random.PCG64(seed)).random(count)
-    chosen = [int(draws[0] * len(fixed_ND))]
-    distance_N = distances(fixed_ND, fixed_ND[chosen])[:, 0]
+    chosen, own_N = [int(draws[0] * len(fixed_ND))], squares(fixed_ND)
+    distance_N = distances(fixed_ND, fixed_ND[chosen], own_N)[:, 0]
     for draw in draws[1:]:
         # Cumulative sums of whole numbers below 2^53 would be exact; scaled down they are, whatever the rows.
         odds_N = np.cumsum(np.floor(distance_N / 2.0**16))
         if odds_N[-1] <= 0:
             break
         chosen.append(min(int(np.searchsorted(odds_N, draw * odds_N[-1], side="right")), len(fixed_ND) - 1))
-        distance_N = np.minimum(distance_N, distances(fixed_ND, fixed_ND[chosen[-1:]])[:, 0])
+        distance_N = np.minimum(distance_N, distances(fixed_ND, fixed_ND[chosen[-1:]], own_N)[:, 0])
     return fixed_ND[chosen]
 
 

@@ -35,12 +35,16 @@ def contents_of(x_ND: Vectors, input_dim: int, codes: int) -> Contents:
     """Raises `ValueError` for rows of another width, NaN, vectors of zeros, or fewer different rows than codes."""
     zeros_N = ~np.any(checked(x_ND, input_dim), axis=1)
     if zeros_N.any():
-        raise ValueError(f"{zeros_N.sum()} of {len(x_ND)} vectors are all zeros, the first in row {zeros_N.argmax()}")
+        raise ValueError(
+            f"{zeros_N.sum()} of {len(x_ND)} vectors are all zeros, the first in row {zeros_N.argmax()}"
+        )
     unit = unit_of(x_ND)
     fixed_ND = to_fixed(x_ND, unit)
     hash_M, first_M, content_N = np.unique(hashes(fixed_ND), return_index=True, return_inverse=True)
     if len(hash_M) < codes:
-        raise ValueError(f"{len(hash_M)} different vectors cannot use {codes} codes: take fewer codes or more notes")
+        raise ValueError(
+            f"{len(hash_M)} different vectors cannot use {codes} codes: take fewer codes or more notes"
+        )
     return Contents(fixed_ND[first_M], hash_M, content_N.astype(np.int64), unit)
 
 
@@ -63,10 +67,14 @@ def grow(contents: Contents, groups: list[Ints], codes: int, seed: int) -> tuple
     return TreeTokenizer(inner, leaves, contents.unit), np.stack([*label_ML, label_M], axis=1)
 
 
-def _level(fixed_MD: Floats, above_M: Ints, group_M: Ints, codes: int, where: tuple[int, int]) -> tuple[Level, Ints]:
+def _level(
+    fixed_MD: Floats, above_M: Ints, group_M: Ints, codes: int, where: tuple[int, int]
+) -> tuple[Level, Ints]:
     """A level's nodes in their order, and the node of each content."""
     at, seed = where
-    _, first, raw_M = np.unique(np.stack([above_M, group_M], axis=1), axis=0, return_index=True, return_inverse=True)
+    _, first, raw_M = np.unique(
+        np.stack([above_M, group_M], axis=1), axis=0, return_index=True, return_inverse=True
+    )
     raw_M = raw_M.reshape(-1)
     parent_G = above_M[first]
     mean_GD = group_means(fixed_MD, raw_M, len(first))
@@ -104,7 +112,9 @@ def _leaves(contents: Contents, mean_GD: Floats, node_M: Ints, codes: int, seed:
     start_G = np.concatenate([[0], np.cumsum(size_G)])
     # A group with more contents than codes is matched in turns of so many, each with all codes to itself.
     turn_M = (np.arange(len(order_M)) - start_G[node_M[order_M]]) // codes
-    virtual_M = np.unique(np.stack([node_M[order_M], turn_M], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+    virtual_M = np.unique(np.stack([node_M[order_M], turn_M], axis=1), axis=0, return_inverse=True)[
+        1
+    ].reshape(-1)
     shared_KD = codebook(places_MD, codes, seed)
     label_M = matched(places_MD, virtual_M, shared_KD, BALANCE)
     return Leaves(shared_KD, start_G, contents.hash_M[order_M], label_M)

@@ -9,7 +9,6 @@ Shapes: M nodes, K codes, D dimensions.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from models.ids.fixed_point import Floats, Ints, distances, lloyd
@@ -32,7 +31,9 @@ def matched(places_MD: Floats, parent_M: Ints, codebook_KD: Floats, balance: flo
     count = len(codebook_KD)
     size_P = np.bincount(parent_M)
     if size_P.max() > count:
-        raise ValueError(f"a node has {size_P.max()} children, more than the {count} codes that tell them apart")
+        raise ValueError(
+            f"a node has {size_P.max()} children, more than the {count} codes that tell them apart"
+        )
     order_M = np.argsort(parent_M, kind="stable")
     starts = np.cumsum(size_P) - size_P
     label_M, used_K = np.empty(len(parent_M), dtype=np.int64), np.zeros(count)

@@ -92,7 +92,10 @@ class TreeTokenizer:
             found[f"{at}.mean"] = level.mean_MD.astype(np.float32)
         leaves = self.leaves
         found |= {"leaf.places": leaves.places_KD.astype(np.float32), "leaf.start": leaves.start_P}
-        return found | {"leaf.hash": leaves.hash_M.view(np.int64), "leaf.code": leaves.code_M.astype(np.int32)}
+        return found | {
+            "leaf.hash": leaves.hash_M.view(np.int64),
+            "leaf.code": leaves.code_M.astype(np.int32),
+        }
 
     def nodes(self, prefix_BL: NDArray[np.integer]) -> Ints:
         """The node of the last inner level that each prefix names; `ValueError` with the first that names none."""
@@ -105,7 +108,9 @@ class TreeTokenizer:
             wrong_B = key_M[node_B] != key_B
             if wrong_B.any():
                 first = prefix_BL[int(wrong_B.argmax())].tolist()
-                raise ValueError(f"{wrong_B.sum()} of {len(prefix_BL)} prefixes are not in the tree, the first is {first}")
+                raise ValueError(
+                    f"{wrong_B.sum()} of {len(prefix_BL)} prefixes are not in the tree, the first is {first}"
+                )
         return node_B
 
     def _fixed(self, x_BD: Vectors) -> Floats:
@@ -136,7 +141,11 @@ def from_tensors(tensors: dict[str, NDArray[np.generic]]) -> TreeTokenizer:
     try:
         count = sum(name.endswith(".mean") for name in tensors)
         inner = [
-            Level(_ints(tensors[f"{at}.code"]), _ints(tensors[f"{at}.start"]), tensors[f"{at}.mean"].astype(np.float64))
+            Level(
+                _ints(tensors[f"{at}.code"]),
+                _ints(tensors[f"{at}.start"]),
+                tensors[f"{at}.mean"].astype(np.float64),
+            )
             for at in range(count)
         ]
         leaves = Leaves(
@@ -147,7 +156,9 @@ def from_tensors(tensors: dict[str, NDArray[np.generic]]) -> TreeTokenizer:
         )
         return TreeTokenizer(inner, leaves, float(tensors["unit"].astype(np.float64)[0]))
     except KeyError as missing:
-        raise ValueError(f"a tree tokenizer's weights lack {missing}; they hold {sorted(tensors)}") from missing
+        raise ValueError(
+            f"a tree tokenizer's weights lack {missing}; they hold {sorted(tensors)}"
+        ) from missing
 
 
 def _ints(values: NDArray[np.generic]) -> Ints:
