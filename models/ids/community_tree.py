@@ -31,7 +31,7 @@ class Config:
 
     `text_share`: weight of the text edges for each unit of co-occurrence, at `neighbours` edges a content. `spare`: how
     many communities for each first code. `least`: a community of so few contents loses none. `kin`: the greatest number
-    of communities under a first code, in multiples of the average.
+    of communities under a first code, in multiples of the average. `fill`: how many of its last codes a community may use.
     """
 
     input_dim: int
@@ -42,6 +42,7 @@ class Config:
     spare: float = 1.125
     least: int = 4
     kin: float = 4.0
+    fill: float = 1.0
 
 
 def fit(x_ND: Vectors, config: Config, seed: int, together_NN: sp.csr_array) -> Fitted:
@@ -96,8 +97,8 @@ def text_neighbours(fixed_MD: Floats, count: int) -> sp.csr_array:
 def _groups(graph_MM: sp.csr_array, config: Config) -> list[Ints]:
     """For each level but the last the group of each content."""
     count, codes = graph_MM.shape[0], config.codes
-    wanted = min(count, max(int(config.spare * codes), -(-2 * count // codes)))
-    second_M = partition(graph_MM, wanted, Limits(codes, config.least))
+    wanted = min(count, max(int(config.spare * codes), int(2 * count / (config.fill * codes)) + 1))
+    second_M = partition(graph_MM, wanted, Limits(int(config.fill * codes), config.least))
     ones = np.ones(second_M.max() + 1, dtype=np.int64)
     kin = max(2, int(config.kin * len(ones) / codes))
     first_G = merged(coarse(graph_MM, second_M), np.arange(len(ones)), ones, codes, min(kin, codes))

@@ -14,12 +14,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ids.fixed_point import Floats, Ints, checked, group_means, hashes, to_fixed, unit_of
+from models.ids.fixed_point import (
+    Floats,
+    Ints,
+    checked,
+    group_means,
+    hashes,
+    lloyd,
+    squares,
+    to_fixed,
+    unit_of,
+)
 from models.ids.labels import codebook, matched
 from models.ids.tokenizer import Vectors
-from models.ids.tree import Leaves, Level, TreeTokenizer
+from models.ids.tree import Anchors, Leaves, Level, TreeTokenizer
 
 BALANCE = 0.5
+ANCHOR_ROWS = 4
+MOST_ANCHORS = 16_384
 
 
 class Contents(NamedTuple):
@@ -56,15 +68,18 @@ def grow(contents: Contents, groups: list[Ints], codes: int, seed: int) -> tuple
     """
     count = len(contents.fixed_MD)
     node_M, inner, label_ML = np.zeros(count, dtype=np.int64), [], []
+    anchors = Anchors(contents.fixed_MD[:0], node_M[:0])
     for at, group_M in enumerate(groups):
         level, node_M = _level(contents.fixed_MD, node_M, group_M, codes, (at, seed))
         inner.append(level)
         label_ML.append(level.code_M[node_M])
+        if at == min(1, len(groups) - 1):
+            anchors = _anchors(contents.fixed_MD, node_M, seed)
     leaves = _leaves(contents, inner[-1].mean_MD, node_M, codes, seed + len(groups))
     order_M = np.lexsort((contents.hash_M, node_M))
     label_M = np.empty(count, dtype=np.int64)
     label_M[order_M] = leaves.code_M
-    return TreeTokenizer(inner, leaves, contents.unit), np.stack([*label_ML, label_M], axis=1)
+    return TreeTokenizer(inner, anchors, leaves, contents.unit), np.stack([*label_ML, label_M], axis=1)
 
 
 def _level(
@@ -105,6 +120,23 @@ def _labels(mean_GD: Floats, parent_G: Ints, raw_M: Ints, codes: int, where: tup
     return matched(places_GD, parent_G, codebook(places_GD, codes, seed + at), BALANCE)
 
 
+def _anchors(fixed_MD: Floats, node_M: Ints, seed: int) -> Anchors:
+    """k-means inside each node, an anchor for every four contents (for more where there would be above 16,384)."""
+    share = max(ANCHOR_ROWS, -(-len(node_M) // MOST_ANCHORS))
+    size_G = np.bincount(node_M)
+    mean_GD, found, nodes = group_means(fixed_MD, node_M, len(size_G)), [], []
+    for node, members in enumerate(np.split(np.argsort(node_M, kind="stable"), np.cumsum(size_G)[:-1])):
+        few = len(members) <= share
+        means_AD = (
+            mean_GD[[node]]
+            if few
+            else lloyd(fixed_MD[members], -(-len(members) // share), seed, iterations=10)
+        )
+        found.append(means_AD)
+        nodes.append(np.full(len(means_AD), node))
+    return Anchors(np.concatenate(found), np.concatenate(nodes).astype(np.int64))
+
+
 def _leaves(contents: Contents, mean_GD: Floats, node_M: Ints, codes: int, seed: int) -> Leaves:
     order_M = np.lexsort((contents.hash_M, node_M))
     places_MD = (contents.fixed_MD - mean_GD[node_M])[order_M]
@@ -115,6 +147,12 @@ def _leaves(contents: Contents, mean_GD: Floats, node_M: Ints, codes: int, seed:
     virtual_M = np.unique(np.stack([node_M[order_M], turn_M], axis=1), axis=0, return_inverse=True)[
         1
     ].reshape(-1)
-    shared_KD = codebook(places_MD, codes, seed)
+    shared_KD = _even_lengths(codebook(places_MD, codes, seed))
     label_M = matched(places_MD, virtual_M, shared_KD, BALANCE)
     return Leaves(shared_KD, start_G, contents.hash_M[order_M], label_M)
+
+
+def _even_lengths(places_KD: Floats) -> Floats:
+    """All places as far from the parent as the average: otherwise the few near ones would draw most new notes."""
+    length_K = np.sqrt(squares(places_KD))
+    return np.rint(places_KD * (np.rint(length_K.mean()) / np.maximum(length_K, 1.0))[:, None])

@@ -42,7 +42,7 @@ def matched(places_MD: Floats, parent_M: Ints, codebook_KD: Floats, balance: flo
         if len(rows) == 0:
             break
         cost_BK = distances(places_MD[rows], codebook_KD)
-        fee_K = balance * float(np.floor(cost_BK.mean())) * used_K * count / max(used_K.sum(), count)
+        fee_K = balance * max(float(np.floor(cost_BK.mean())), 1.0) * used_K * count / max(used_K.sum(), count)
         picked, label = linear_sum_assignment(cost_BK + fee_K)
         label_M[rows[picked]] = label
         used_K[label] += 1

@@ -21,7 +21,6 @@ from models.ids.fixed_point import Floats, Ints, to_fixed
 from models.ids.hierarchical import constrained
 from models.ids.tokenizer import Codes, Fitted, Vectors
 
-_SPECTRUM = 32
 _DENSE = 512
 
 
@@ -134,19 +133,19 @@ def collaborative_ids(together_NN: sp.csr_array, config: Config, seed: int) -> F
 
 def _clusters(together_NN: sp.csr_array, members: Ints, config: Config, seed: int) -> Ints:
     inside = sp.csr_array(together_NN[members][:, members])
-    return constrained(to_fixed(spectrum(inside, seed), 2.0**-23), config.children, seed)
+    return constrained(to_fixed(spectrum(inside, config.children, seed), 2.0**-23), config.children, seed)
 
 
-def spectrum(together_NN: sp.csr_array, seed: int) -> Floats:
-    """The leading eigenvectors of D^-1/2 A D^-1/2, rows scaled to length one (Ng, Jordan and Weiss 2001)."""
+def spectrum(together_NN: sp.csr_array, count: int, seed: int) -> Floats:
+    """The `count` leading eigenvectors of D^-1/2 A D^-1/2, rows scaled to length one (Ng, Jordan and Weiss 2001)."""
     degree_N = np.asarray(together_NN.sum(axis=1)).ravel()
     scale = sp.diags_array(np.where(degree_N > 0, np.maximum(degree_N, 1e-12) ** -0.5, 0.0))
     even_NN = sp.csr_array(scale @ together_NN @ scale)
     if len(degree_N) <= _DENSE:
-        vector_NE = np.linalg.eigh(even_NN.toarray())[1][:, -_SPECTRUM:]
+        vector_NE = np.linalg.eigh(even_NN.toarray())[1][:, -count:]
     else:
         start_N = np.random.Generator(np.random.PCG64(seed)).standard_normal(len(degree_N))
-        vector_NE = eigsh(even_NN, k=_SPECTRUM, v0=start_N)[1]
+        vector_NE = eigsh(even_NN, k=count, v0=start_N)[1]
     length_N = np.sqrt(np.square(vector_NE).sum(axis=1, keepdims=True))
     return np.divide(vector_NE, length_N, out=np.zeros_like(vector_NE), where=length_N > 0)
 

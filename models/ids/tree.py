@@ -1,10 +1,13 @@
 """The tree that a tokenizer with nested groups is, and how a vector goes down it.
 
-A node of level l has a code, a parent of level l-1 and the mean vector of its members. A new row takes the nearest child
-at every level but the last. There it takes the nearest of the shared places around its parent whose code no fitted
-content holds, so that a new note has an ID of its own while its group has room; a fitted row finds its own leaf by a
-hash of its content. The tree keeps no vector of an item, and its size grows with the groups, not with the notes.
-Shapes: N items, B batch, L levels, K codes, M nodes of a level, D dimensions. Vectors are whole numbers of `unit`.
+A node of level l has a code, a parent of level l-1 and the mean vector of its members. A community holds several kinds
+of text, and its mean is near none of them: the first two levels are found by the nearest of several anchors inside each
+node of level two. (On Amazon Scientific a tenth of the items, unseen, share their first two codes with what they are
+consumed with in 29 % of pairs so, in 20 % by the nearest mean at each level.) Below, a row takes the nearest child. At the
+last level it takes the nearest of the shared places around its parent whose code no fitted content holds, so that a
+new note has an ID of its own while its group has room; a fitted row finds its own leaf by a hash of its content.
+Shapes: N items, B batch, L levels, K codes, M nodes of a level, A anchors, D dimensions. Vectors are whole numbers of
+`unit`.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ids.fixed_point import Floats, Ints, checked, distances, hashes, to_fixed
+from models.ids.fixed_point import Floats, Ints, checked, distances, hashes, nearest, to_fixed
 from models.ids.tokenizer import Codes, Vectors
 
 _PAIRS = 16_384
@@ -26,6 +29,13 @@ class Level(NamedTuple):
     code_M: Ints
     start_P: Ints
     mean_MD: Floats
+
+
+class Anchors(NamedTuple):
+    """Means of small clusters, each inside one node of the second level (of the first, where it is the last but one)."""
+
+    mean_AD: Floats
+    node_A: Ints
 
 
 class Leaves(NamedTuple):
@@ -40,8 +50,8 @@ class Leaves(NamedTuple):
 class TreeTokenizer:
     """Nested groups as a frozen tokenizer (see `models.ids.tokenizer.Tokenizer`)."""
 
-    def __init__(self, inner: list[Level], leaves: Leaves, unit: float) -> None:
-        self.inner, self.leaves, self.unit = inner, leaves, unit
+    def __init__(self, inner: list[Level], anchors: Anchors, leaves: Leaves, unit: float) -> None:
+        self.inner, self.anchors, self.leaves, self.unit = inner, anchors, leaves, unit
 
     @property
     def levels(self) -> int:
@@ -56,7 +66,7 @@ class TreeTokenizer:
         return self.leaves.places_KD.shape[1]
 
     def encode(self, x_ND: Vectors) -> Codes:
-        """codes_NL: the nearest child down to the last level; there the own leaf, a free code, or the nearest of all.
+        """codes_NL: the nearest anchor, the nearest child below; at the end the own leaf, a free code, or the nearest.
 
         Raises `ValueError` for rows of another width or with NaN.
         """
@@ -90,7 +100,8 @@ class TreeTokenizer:
         for at, level in enumerate(self.inner):
             found |= {f"{at}.code": level.code_M.astype(np.int32), f"{at}.start": level.start_P}
             found[f"{at}.mean"] = level.mean_MD.astype(np.float32)
-        leaves = self.leaves
+        anchors, leaves = self.anchors, self.leaves
+        found |= {"anchor.mean": anchors.mean_AD.astype(np.float32), "anchor.node": anchors.node_A}
         found |= {"leaf.places": leaves.places_KD.astype(np.float32), "leaf.start": leaves.start_P}
         return found | {
             "leaf.hash": leaves.hash_M.view(np.int64),
@@ -117,10 +128,12 @@ class TreeTokenizer:
         return to_fixed(checked(x_BD, self.input_dim), self.unit)
 
     def _descend(self, fixed_BD: Floats) -> Ints:
-        """nodes_BL of the inner levels: every time the nearest child, the first of equals."""
-        first = distances(fixed_BD, self.inner[0].mean_MD).argmin(axis=1)
-        nodes = [first]
-        for level in self.inner[1:]:
+        """nodes_BL of the inner levels; the first of equals."""
+        anchored = min(2, len(self.inner))
+        nodes = [self.anchors.node_A[nearest(fixed_BD, self.anchors.mean_AD)[0]]]
+        if anchored == 2:
+            nodes.insert(0, np.searchsorted(self.inner[1].start_P, nodes[0], side="right") - 1)
+        for level in self.inner[anchored:]:
             nodes.append(_nearest_child(fixed_BD, level, nodes[-1]))
         return np.stack(nodes, axis=1)
 
@@ -139,7 +152,7 @@ class TreeTokenizer:
 def from_tensors(tensors: dict[str, NDArray[np.generic]]) -> TreeTokenizer:
     """The tokenizer that `tensors` came from. Raises `ValueError` where an array is missing."""
     try:
-        count = sum(name.endswith(".mean") for name in tensors)
+        count = sum(name.endswith(".start") for name in tensors) - 1
         inner = [
             Level(
                 _ints(tensors[f"{at}.code"]),
@@ -148,13 +161,14 @@ def from_tensors(tensors: dict[str, NDArray[np.generic]]) -> TreeTokenizer:
             )
             for at in range(count)
         ]
+        anchors = Anchors(tensors["anchor.mean"].astype(np.float64), _ints(tensors["anchor.node"]))
         leaves = Leaves(
             tensors["leaf.places"].astype(np.float64),
             _ints(tensors["leaf.start"]),
             tensors["leaf.hash"].astype(np.int64).view(np.uint64),
             _ints(tensors["leaf.code"]),
         )
-        return TreeTokenizer(inner, leaves, float(tensors["unit"].astype(np.float64)[0]))
+        return TreeTokenizer(inner, anchors, leaves, float(tensors["unit"].astype(np.float64)[0]))
     except KeyError as missing:
         raise ValueError(
             f"a tree tokenizer's weights lack {missing}; they hold {sorted(tensors)}"
