@@ -27,11 +27,16 @@ _CHUNK = 1024
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes, and four settings measured on Amazon Scientific and Beauty (benchmark `tokenizers`).
+    """Sizes, and settings measured on Amazon Scientific and Beauty (benchmark `tokenizers`).
 
     `text_share`: weight of the text edges for each unit of co-occurrence, at `neighbours` edges a content. `spare`: how
     many communities for each first code. `least`: a community of so few contents loses none. `kin`: the greatest number
-    of communities under a first code, in multiples of the average. `fill`: how many of its last codes a community may use.
+    of communities under a first code, in multiples of the average.
+
+    `fill`: the share of its last codes that a community may use. With three levels communities fill up, and a note that is
+    new in a full one shares an ID: on Scientific, of a tenth of the items taken as new, 69 % at 1 and 31 % at 0.75, where
+    the first two codes align less (0.233 for 0.259 on test pairs). With four levels it is 15 %: take four where notes
+    keep coming.
     """
 
     input_dim: int
@@ -48,7 +53,7 @@ class Config:
 def fit(x_ND: Vectors, config: Config, seed: int, together_NN: sp.csr_array) -> Fitted:
     """Communities, their parts, codes. `together_NN` holds how much rows go together, in any scale; zeros are allowed.
 
-    Raises `ValueError` for fewer than three levels, a graph of other rows, and as `contents_of` does.
+    Raises `ValueError` for fewer than three levels, a graph of other rows or with bad weights, and as `contents_of` does.
     """
     if config.levels < 3:
         raise ValueError(
@@ -58,6 +63,8 @@ def fit(x_ND: Vectors, config: Config, seed: int, together_NN: sp.csr_array) -> 
         raise ValueError(
             f"the graph is {together_NN.shape}, the vectors are {len(x_ND)}: give each row a node"
         )
+    if not (np.isfinite(together_NN.data) & (together_NN.data >= 0)).all():
+        raise ValueError("the graph holds weights that are negative or not finite: build it by `pair_graph`")
     contents = contents_of(x_ND, config.input_dim, config.codes)
     graph_MM = joint_graph(contents, together_NN, config)
     groups = _groups(graph_MM, config)

@@ -90,5 +90,7 @@ def test_a_graph_of_other_rows_and_too_few_levels_are_errors() -> None:
     x_ND, together_NN = world()
     with pytest.raises(ValueError, match=r"the graph is \(240, 240\), the vectors are 239"):
         fit(x_ND[1:], Config(8, 3, CODES), 1, together_NN)
+    with pytest.raises(ValueError, match="weights that are negative or not finite"):
+        fit(x_ND, Config(8, 3, CODES), 1, sp.csr_array(-together_NN))
     with pytest.raises(ValueError, match="at least 3 levels"):
         fit(x_ND, Config(8, 2, CODES), 1, together_NN)
