@@ -12,8 +12,9 @@ By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill 
 | `clean_*` | a raw file is missing, truncated or has other columns: the log names it | deliver it again, clear the task |
 | `publish_*` | a promise broke: the log names it and the page under `<lake>/audits/` | mend, clear the *job before it* |
 | `build_pairs` | a day of its week is not published | run that day, or trigger with *allow_gaps* |
-| `embed_notes` | the encoder cannot be loaded | check `encoders` in the configuration |
+| `embed_notes`, `embed_pictures` | the encoder cannot be loaded | check `encoders`, `image_encoder` in the configuration |
 | `assign_ids` | the quantizer was trained on another encoder | train and promote one: `notemill_training` |
+| `build_trie` | the day has no IDs, or a trie's file is damaged: the log names it | mend, or delete that folder; clear |
 | `extract_tags`, `tag_notes` | the teacher's server is down or out of quota: the log says | mend, clear the task |
 
 Every step may be cleared and run again at any time: the same inputs give the same bytes.
@@ -72,15 +73,20 @@ def notemill_daily() -> None:
         "ids/train_quantizer", "--if-missing", pool="training", outlets=[asset("quantizer")]
     )
     assign_ids = run("ids/assign_ids", pool="ids", inlets=[asset("quantizer")])
+    build_trie = run("ids/build_trie", pool="ids", outlets=[asset("catalogue_trie")])
     extract_tags = run("tags/extract_tags", "--sample", "{{ params.sample }}", pool="teacher")
     build_vocabulary = run("tags/build_vocabulary", pool="vocabulary")
     tag_notes = run("tags/tag_notes", pool="teacher")
     notes = publish("notes")
     vocabulary = publish("tag_vocabulary", pool="vocabulary")
     embeddings = publish("note_embeddings")
+    pairs, ids = publish("note_pairs"), publish("semantic_ids", pool="ids")
+    pictures = publish("picture_embeddings")
 
-    clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> publish("note_pairs")
-    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> publish("semantic_ids", pool="ids")
+    clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> pairs
+    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> ids >> build_trie
+    notes >> run("notes/embed_pictures", pool="embedding") >> pictures >> first_quantizer
+    [pairs, ids] >> run("ids/report_health") >> publish("id_health")
     notes >> extract_tags >> publish("teacher_tags") >> build_vocabulary >> vocabulary >> tag_notes
     tag_notes >> publish("note_tags") >> publish("tag_postings") >> run("tags/report_tags")
 

@@ -67,6 +67,10 @@ class Quantizer:
     epochs: int = 100
     seed: int = 17
     min_separated_share: float = 0.7
+    inputs: str = "text"  # or text_picture, text_collaborative, text_picture_collaborative
+    picture_weight: float = 0.5  # of a squared distance between pictures, beside 1 for texts
+    collaborative_weight: float = 0.5
+    collaborative_dim: int = 64
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ class Config:
     sources: Mapping[str, Source]
     image_roots: tuple[Path, ...] = ()
     encoders: Mapping[str, str] = field(default_factory=lambda: {"default": MINILM})
+    image_encoder: str = ""  # a folder or a Hugging Face id; empty: pictures are not embedded
     ingest: Ingest = Ingest()
     pairs: Pairs = Pairs()
     quantizer: Quantizer = Quantizer()
@@ -171,6 +176,7 @@ def load_config(file: str | Path) -> Config:
         },
         image_roots=tuple(home / _text(p, "image_roots") for p in _list(raw, "image_roots")),
         encoders={"default": MINILM, **_mapping(raw.get("encoders", {}), "encoders")},
+        image_encoder=_optional_text(raw, "image_encoder"),
         ingest=_section(Ingest, raw, "ingest"),
         pairs=_section(Pairs, raw, "pairs"),
         quantizer=_section(Quantizer, raw, "quantizer"),
@@ -254,6 +260,10 @@ def _text(value: Any, key: str) -> str:
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{key} is {value!r}: it must be text")
     return value
+
+
+def _optional_text(raw: Mapping[str, Any], key: str) -> str:
+    return _text(raw[key], key) if raw.get(key) not in (None, "") else ""
 
 
 def _reject_unknown(raw: Mapping[str, Any], known: set[str], prefix: str) -> None:

@@ -69,6 +69,17 @@ def listed_lengths(column: str) -> Metric:
     )
 
 
+def not_of_length_1() -> Metric:
+    """Vectors of `embedding` that are no directions: a zero vector or a NaN must not reach what is trained on them."""
+    return Metric(
+        "not_of_length_1",
+        "vectors whose length is off 1 by more than 0.001, NaN included",
+        "select count(*) from this where not coalesce("
+        "abs(sqrt(list_sum(list_transform(embedding, lambda x: x * x))) - 1) < 0.001, false)",
+        at_most=0,
+    )
+
+
 def psi(expression: str, name: str, at_most: float) -> Metric:
     """Population stability index of a categorical expression against the last published partition.
 

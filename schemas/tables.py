@@ -1,4 +1,6 @@
-"""Every table of notemill, in the order the data flows: the data model. Those of tags stand in `tag_tables.py`."""
+"""Every table of notemill, in the order the data flows: the data model. Those of tags stand in `tag_tables.py`,
+the health of semantic IDs in `id_tables.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,12 @@ from schemas.expectations import (
     accounted,
     coverage,
     listed_lengths,
+    not_of_length_1,
     psi,
     quarantined_share,
     rows_against_last,
 )
+from schemas.id_tables import ID_TABLES
 from schemas.table import Column, Metric, Table
 from schemas.tag_tables import TAG_TABLES
 
@@ -214,13 +218,51 @@ NOTE_EMBEDDINGS = Table(
             reads=("notes",),
         ),
         listed_lengths("embedding"),
+        not_of_length_1(),
+    ),
+)
+PICTURE_EMBEDDINGS = Table(
+    "picture_embeddings",
+    1,
+    "note of the day whose first picture opens, where an image_encoder is configured",
+    (
+        NOTE_ID,
+        Column("picture_hash", "string", "SHA-256 of the picture's file", matches="^[0-9a-f]{64}$"),
+        Column("encoder", "string", "the encoder that made it: name and hash of its weights and its options"),
+        Column("embedding", "array<float>", "the picture as a vector of length 1"),
+    ),
+    key=("note_id",),
+    may_be_empty=True,
+    metrics=(
+        coverage("notes", at_least=1.0),
         Metric(
-            "not_of_length_1",
-            "vectors whose length is off 1 by more than 0.001, NaN included",
-            "select count(*) from this where not coalesce("
-            "abs(sqrt(list_sum(list_transform(embedding, lambda x: x * x))) - 1) < 0.001, false)",
-            at_most=0,
+            "picture_share",
+            "share of the day's notes that have a picture's vector",
+            "select (select count(*) from this) / greatest((select count(*) from notes), 1)",
+            at_least=0,
+            reads=("notes",),
         ),
+        Metric(
+            "broken_share",
+            "share of notes with a picture for which there is no vector: it is gone, does not open, or says nothing",
+            "select num_broken / greatest(num_pictures, 1) from counts",
+            at_most=0.5,
+        ),
+        Metric(
+            "vectors_against_last",
+            "rows over the rows of the last published partition; 1 where pictures are switched off",
+            "select case when num_off > 0 then 1 else (select count(*) from this) / "
+            "greatest((select count(*) from previous), 1) end from counts",
+            at_least=0.5,
+        ),
+        Metric("encoders", "encoders in one partition", "select count(distinct encoder) from this", at_most=1),
+        Metric(
+            "embedding_lengths",
+            "different lengths of embedding",
+            "select count(distinct len(embedding)) from this",
+            at_most=1,
+        ),
+        not_of_length_1(),
     ),
 )
 SEMANTIC_IDS = Table(
@@ -286,7 +328,9 @@ PUBLISHED = (
     EVENTS,
     NOTE_PAIRS,
     NOTE_EMBEDDINGS,
+    PICTURE_EMBEDDINGS,
     SEMANTIC_IDS,
+    *ID_TABLES,
     *TAG_TABLES,
 )
 BY_NAME = {table.name: table for table in INPUTS + PUBLISHED}

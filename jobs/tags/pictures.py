@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from models.notes.pictures import FORMATS, MAX_BYTES, MAX_PIXELS, picture_path
 
 MAX_SIDE = 768  # pixels; vision models take 336 to 1024, and cost grows with the square
+ON_SERVERS = "pictures on servers are not fetched"
 OPTIONS = {"max_side": MAX_SIDE, "format": "PNG", "mode": "RGB"}
 
 
@@ -31,7 +32,7 @@ def find_picture(uris: Sequence[str], roots: tuple[str, ...]) -> Found:
     """The file of the first picture that does not lie on a server, unopened."""
     local = [uri for uri in uris if not _is_on_server(uri)]
     if not local:
-        return Found(None, None, "pictures on servers are not fetched" if uris else "")
+        return Found(None, None, ON_SERVERS if uris else "")
     try:
         path = picture_path(local[0], roots)
         if path is None:

@@ -34,6 +34,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("pairs: {top: true}\n", "pairs.top is True: it must be of type int"),
         ("image_roots: images\n", "image_roots is 'images': it must be a list"),
         ("encoders: minilm\n", "encoders is 'minilm': it must be a mapping"),
+        ("image_encoder: 3\n", "image_encoder is 3: it must be text"),
+        ("quantizer: {input: text}\n", "unknown key quantizer.input: did you mean quantizer.inputs?"),
         ("ingest: 3\n", "ingest is 3: it must be a mapping"),
     ],
 )
