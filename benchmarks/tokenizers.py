@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from benchmarks.report import write
 from benchmarks.tokenizer_data import Items, figures, load, published
 from jobs.ids.training import Recipe, Training
-from models.ids import category, community_tree, hierarchical, numeric
-from models.ids.collaborative import filled_from_text, item_vectors
+from models.ids import category, community_tree, hierarchical, inputs, numeric
+from models.ids.pair_vectors import collaborative_vectors
 from models.ids.rqvae import RQVAE, codes_of
 from models.ids.rqvae import Config as RQVAEConfig
 from models.ids.tokenizer import Codes, Vectors
@@ -49,9 +50,12 @@ def communities(items: Items, levels: int, seed: int) -> Made:
 
 
 def _fused(items: Items, seed: int) -> np.ndarray:
-    """Text and collaborative vectors of length one side by side."""
-    item_NE = filled_from_text(item_vectors(items.together, COLLABORATIVE_DIM, seed), items.x_ND)
-    return np.concatenate([items.x_ND, item_NE.astype(np.float32)], axis=1)
+    """Text and collaborative vectors side by side, of equal weight."""
+    half = sp.triu(items.together).tocoo()
+    vectors_NE = collaborative_vectors(np.stack(half.coords, axis=1), half.data, len(items.ids), COLLABORATIVE_DIM, seed)
+    block = inputs.Block(vectors_NE, vectors_NE.any(axis=1))
+    fuse, _ = inputs.fit(items.x_ND, inputs.Config(collaborative=1.0), collaborative=block)
+    return fuse.fuse(items.x_ND, collaborative=block)
 
 
 def gid(children: int | None, fused: bool) -> Callable[[Items, int, int], Made]:

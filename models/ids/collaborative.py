@@ -1,9 +1,7 @@
-"""What is consumed together, as a graph of items and as a vector for each.
+"""What is consumed together, as a graph of items.
 
-In: who consumed what, or pairs with scores, as numbers of items. Out: `together_NN`, symmetric, zero on its diagonal;
-item vectors from its positive pointwise mutual information and a truncated singular value decomposition (Levy and
-Goldberg 2014), with a ridge regression from text for items that nobody consumed.
-Shapes: N items, M pairs, E collaborative dimensions, D text dimensions.
+In: who consumed what, or pairs with scores, as numbers of items. Out: `together_NN`, symmetric, zero on its diagonal.
+(Vectors of items are made of it in `models.ids.pair_vectors`.) Shapes: N items, M pairs or events, U users.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -51,51 +48,3 @@ def co_occurrence(user_M: Ints, item_M: Ints, num_items: int) -> sp.csr_array:
     together_NN.setdiag(0)
     together_NN.eliminate_zeros()
     return together_NN
-
-
-def mutual_information(together_NN: sp.csr_array) -> sp.csr_array:
-    """log(p(a, b) / p(a) p(b)) where it is above 0."""
-    graph = sp.coo_array(together_NN)
-    weight_N = np.asarray(together_NN.sum(axis=1)).ravel()
-    row_J, column_J = graph.coords
-    with np.errstate(divide="ignore"):
-        value_J = np.log(graph.data * weight_N.sum() / (weight_N[row_J] * weight_N[column_J]))
-    keep_J = value_J > 0
-    return sp.csr_array((value_J[keep_J], (row_J[keep_J], column_J[keep_J])), shape=together_NN.shape)
-
-
-def item_vectors(together_NN: sp.csr_array, dim: int, seed: int) -> Floats:
-    """item_NE of length one, E = `dim`; zeros for an item without pairs.
-
-    Singular vectors are taken with a start from the seed and turned so that the greatest entry of each is positive.
-    Raises `ValueError` where there are not more items than dimensions.
-    """
-    if not 1 <= dim < together_NN.shape[0]:
-        raise ValueError(f"{together_NN.shape[0]} items cannot have vectors of {dim} dimensions: take fewer")
-    start_N = np.random.Generator(np.random.PCG64(seed)).standard_normal(together_NN.shape[0])
-    left_NE, size_E, _ = svds(mutual_information(together_NN), k=dim, v0=start_N)
-    order_E = np.argsort(-size_E, kind="stable")
-    left_NE, size_E = left_NE[:, order_E], size_E[order_E]
-    greatest_E = np.take_along_axis(left_NE, np.abs(left_NE).argmax(axis=0)[None], axis=0)[0]
-    item_NE = left_NE * np.where(greatest_E < 0, -1.0, 1.0) * np.sqrt(size_E)
-    item_NE[np.asarray(together_NN.sum(axis=1)).ravel() == 0] = 0.0
-    length_N = np.sqrt(np.square(item_NE).sum(axis=1, keepdims=True))
-    return np.divide(item_NE, length_N, out=np.zeros_like(item_NE), where=length_N > 0)
-
-
-def filled_from_text(item_NE: Floats, x_ND: NDArray[np.floating], strength: float = 1.0) -> Floats:
-    """item_NE whose rows of zeros are what a ridge regression from text expects, scaled to length one.
-
-    Raises `ValueError` where every row is zero: there is nothing to learn from.
-    """
-    known_N = np.any(item_NE != 0, axis=1)
-    if not known_N.any():
-        raise ValueError("no item has a collaborative vector: there are no pairs to learn from")
-    text_ND = np.concatenate([x_ND.astype(np.float64), np.ones((len(x_ND), 1))], axis=1)
-    known_MD = text_ND[known_N]
-    square_DD = known_MD.T @ known_MD + strength * np.eye(text_ND.shape[1])
-    weights_DE = np.linalg.solve(square_DD, known_MD.T @ item_NE[known_N])
-    guess_NE = text_ND @ weights_DE
-    length_N = np.sqrt(np.square(guess_NE).sum(axis=1, keepdims=True))
-    guess_NE = np.divide(guess_NE, length_N, out=np.zeros_like(guess_NE), where=length_N > 0)
-    return np.where(known_N[:, None], item_NE, guess_NE)
