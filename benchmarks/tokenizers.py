@@ -1,6 +1,6 @@
 """All tokenizers of semantic IDs side by side on one set, with published indexes and controls, in one table.
 
-`python -m benchmarks.tokenizers --source DIR [--only WORDS] [--cache DIR]`. DIR holds `items.jsonl` and
+`python -m benchmarks.tokenizers --source DIR [--only WORDS] [--without WORDS] [--cache DIR]`. DIR holds `items.jsonl` and
 `interactions.parquet` (columns user_id, pos, item_id, split), and `published_sids/` where there are any.
 
 Columns: `shared` is the share of items whose full ID another item has, before any handling of collisions; `shared_single`
@@ -194,12 +194,17 @@ def main() -> None:
     parser.add_argument(
         "--only", default="", help="run the tokenizers whose name contains this; all otherwise"
     )
+    parser.add_argument("--without", default=None, help="leave out the tokenizers whose name contains this")
     parser.add_argument("--levels", type=int, nargs="+", default=[3, 4])
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--date", help="the day to put on the results; today otherwise")
     args = parser.parse_args()
     items = load(args.source, args.cache, args.encoder)
-    chosen = [(name, run) for name, run in TOKENIZERS if args.only in name]
+    chosen = [
+        (name, run)
+        for name, run in TOKENIZERS
+        if args.only in name and not (args.without and args.without in name)
+    ]
     rows = [measured(items, name, levels, run, args.seed) for name, run in chosen for levels in args.levels]
     rows += [
         fixed(items, PUBLISHED + name, codes_NL) for name, codes_NL in published(args.source, items).items()
@@ -210,7 +215,8 @@ def main() -> None:
         rows,
         bars=bars(rows),
         command=f"python -m benchmarks.tokenizers --source {items.name}"
-        + (f" --only '{args.only}'" if args.only else ""),
+        + (f" --only '{args.only}'" if args.only else "")
+        + (f" --without '{args.without}'" if args.without else ""),
         packages=("numpy", "scipy", "torch"),
         day=args.date,
         items=len(items.ids),
