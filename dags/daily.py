@@ -69,8 +69,10 @@ def notemill_daily() -> None:
     gaps = ("--since", "{{ params.since or '' }}", "--allow-gaps", "{{ params.allow_gaps }}")
     build_pairs = run("notes/build_pairs", *gaps)
     embed_notes = run("notes/embed_notes", pool="embedding")
+    # It waits for all that some tokenizer learns from, but needs none of it once a quantizer is current: a day without
+    # clicks or pictures still gets its IDs.
     first_quantizer = run(
-        "ids/train_quantizer", "--if-missing", pool="training", outlets=[asset("quantizer")]
+        "ids/train_quantizer", "--if-missing", pool="training", trigger_rule="all_done", outlets=[asset("quantizer")]
     )
     assign_ids = run("ids/assign_ids", pool="ids", inlets=[asset("quantizer")])
     build_trie = run("ids/build_trie", pool="ids", outlets=[asset("catalogue_trie")])
@@ -84,8 +86,9 @@ def notemill_daily() -> None:
     pictures = publish("picture_embeddings")
 
     clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> pairs
-    notes >> embed_notes >> embeddings >> first_quantizer >> assign_ids >> ids >> build_trie
-    notes >> run("notes/embed_pictures", pool="embedding") >> pictures >> first_quantizer
+    notes >> embed_notes >> embeddings
+    notes >> run("notes/embed_pictures", pool="embedding") >> pictures
+    [embeddings, pictures, pairs] >> first_quantizer >> assign_ids >> ids >> build_trie
     [pairs, ids] >> run("ids/report_health") >> publish("id_health")
     notes >> extract_tags >> publish("teacher_tags") >> build_vocabulary >> vocabulary >> tag_notes
     tag_notes >> publish("note_tags") >> publish("tag_postings") >> run("tags/report_tags")

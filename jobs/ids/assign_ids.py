@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from models.ids.collisions import Placed
     from models.ids.tokenizer import Codes
 
-READS = ("note_embeddings",)
+READS = ("note_embeddings", "picture_embeddings")  # pictures where the generation reads any
 WRITES = ("semantic_ids",)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 log = logging.getLogger("notemill")
@@ -58,6 +58,15 @@ def require_encoder(lake: Lake, generation: str, notes: pa.Table, day: str) -> N
         )
 
 
+def require_pictures(lake: Lake, generation: str, day: str) -> None:
+    """Raise `LakeError` where the day's pictures are of an encoder that the quantizer was not trained on."""
+    from jobs.ids.pictures import require_picture_encoder
+
+    trained = Artifacts(lake, "quantizer").manifest(generation).get("picture_encoders", [])
+    if trained:
+        require_picture_encoder(lake, day, generation, trained)
+
+
 def require_notes(notes: pa.Table, day: str) -> None:
     """Raise `LakeError` where the day has no notes at all: IDs of nothing would take every note out of the catalogue."""
     if not len(notes):
@@ -82,7 +91,7 @@ def with_ids(lake: Lake, generation: str, day: str, notes: pa.Table) -> tuple[En
 
 def given(lake: Lake, ledger: Ledger, day: str, notes: pa.Table, new_N: NDArray[np.bool_]) -> Entries:
     """The ledger after these notes were encoded and placed in it."""
-    from jobs.ids.encoding import encode, tokenizer_of
+    from jobs.ids.encoding import encode, fuse_of, tokenizer_of
     from jobs.ids.quantizer import policy_of
     from jobs.ids.shelf import Shelf
     from models.ids.collisions import place
@@ -95,7 +104,8 @@ def given(lake: Lake, ledger: Ledger, day: str, notes: pa.Table, new_N: NDArray[
     at_N = np.flatnonzero(new_N)[order_N]
     del codes_NL
     tokenizer = tokenizer_of(str(lake.root), ledger.generation)
-    shelf, content_N = Shelf(lake, day, tokenizer, at_N), arrivals.contents()
+    fuse = fuse_of(str(lake.root), ledger.generation)
+    shelf, content_N = Shelf(lake, day, tokenizer, fuse, at_N), arrivals.contents()
     policy = policy_of(Artifacts(lake, "quantizer"), ledger.generation)
 
     def placing(rows_R: NDArray[np.int64], taken_ML: Codes) -> Codes:
@@ -153,7 +163,12 @@ def texts_of(codes_NL: Codes) -> pa.Array:
 
 def plan_of(lake: Lake, day: str, generation: str) -> Plan:
     """What the day's rows depend on. The ledger is no part of it: it grows, and what it says of these notes stays."""
-    return Plan("assign_ids", day, published_reads(lake, [(NOTE_EMBEDDINGS, day)]), artifacts={"quantizer": generation})
+    from jobs.ids.inputs import encoding_reads
+    from jobs.ids.quantizer import load_fuse
+
+    fuse = load_fuse(Artifacts(lake, "quantizer"), generation)
+    reads = encoding_reads(lake, day, fuse) if fuse else published_reads(lake, [(NOTE_EMBEDDINGS, day)])
+    return Plan("assign_ids", day, reads, artifacts={"quantizer": generation})
 
 
 def stage(lake: Lake, plan: Plan, generation: str) -> None:
@@ -161,6 +176,7 @@ def stage(lake: Lake, plan: Plan, generation: str) -> None:
     notes = embedded_notes(lake, plan.day)
     require_notes(notes, plan.day)
     require_encoder(lake, generation, notes, plan.day)
+    require_pictures(lake, generation, plan.day)
     entries, num_new = with_ids(lake, generation, plan.day, notes)
     notes = notes.select(["note_id"])  # what is left of a large day need not stay in memory
     rows = semantic_ids(entries, notes, generation)

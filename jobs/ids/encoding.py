@@ -18,13 +18,16 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from jobs.artifact import Artifacts
-from jobs.ids.quantizer import KIND, load_quantizer
+from jobs.ids.inputs import fused_vectors, pictures_of
+from jobs.ids.quantizer import KIND, load_fuse, load_quantizer
 from jobs.ids.soundness import NAMED, require_sound, unsound
 from jobs.lake import Lake, LakeError
 from jobs.session import spark_session
 from schemas.tables import NOTE_EMBEDDINGS
 
 if TYPE_CHECKING:
+    from jobs.ids.pictures import Pictures
+    from models.ids.inputs import Fuse
     from models.ids.tokenizer import Codes, Tokenizer
 
 BATCH_ROWS = 8192  # at 384 dimensions 13 MB
@@ -62,32 +65,33 @@ def encode(lake: Lake, generation: str, day: str, wanted_N: Wanted) -> Codes:
     """
     groups = row_groups_of(lake, day)
     tasks = tasks_of(groups, wanted_N)
-    tokenizer = tokenizer_of(str(lake.root), generation)
-    worker = Worker(str(lake.root), generation)
+    tokenizer, fuse = tokenizer_of(str(lake.root), generation), fuse_of(str(lake.root), generation)
+    worker = Worker(str(lake.root), generation, pictures_of(lake, day, fuse) if fuse else None)
     if int(wanted_N.sum()) <= HERE_ROWS:
         found = pa.Table.from_batches(list(worker(iter(tasks.to_batches()))))
     else:
         spark = spark_session("assign_ids")
         frame = spark.createDataFrame(tasks).repartitionById(len(tasks), "number")
         found = frame.mapInArrow(worker, FOUND_DDL).toArrow()
-    return _checked(found.sort_by("number"), tokenizer, generation, day)
+    text_dim = fuse.text_dim if fuse else tokenizer.input_dim
+    return _checked(found.sort_by("number"), tokenizer.levels, text_dim, generation, day)
 
 
-def _checked(found: pa.Table, tokenizer: Tokenizer, generation: str, day: str) -> Codes:
+def _checked(found: pa.Table, levels: int, text_dim: int, generation: str, day: str) -> Codes:
     widths = sorted({width for seen in found.column("widths").to_pylist() for width in seen})
     if len(widths) > 1:
         raise LakeError(
             f"table note_embeddings ds={day}: vectors of several lengths {widths}; one quantizer reads one length"
         )
-    if widths != [tokenizer.input_dim]:
+    if widths != [text_dim]:
         raise LakeError(
             f"table note_embeddings ds={day}: vectors have {widths[0]} dimensions, quantizer {generation} reads "
-            f"{tokenizer.input_dim}: train a quantizer on this day's embeddings"
+            f"{text_dim}: train a quantizer on this day's embeddings"
         )
     named = [note for notes in found.column("unsound").to_pylist() for note in notes]
     require_sound(day, sum(found.column("num_unsound").to_pylist()), named)
     parts = [np.frombuffer(codes.as_buffer(), dtype=np.int32) for codes in found.column("codes")]
-    return np.concatenate(parts).reshape(-1, tokenizer.levels)
+    return np.concatenate(parts).reshape(-1, levels)
 
 
 @cache
@@ -99,11 +103,17 @@ def tokenizer_of(root: str, generation: str) -> Tokenizer:
     return load_quantizer(Artifacts(Lake(Path(root)), KIND), generation)
 
 
+@cache
+def fuse_of(root: str, generation: str) -> Fuse | None:
+    """The fusion of a generation's inputs, loaded once a process."""
+    return load_fuse(Artifacts(Lake(Path(root)), KIND), generation)
+
+
 class Worker:
     """Carries out tasks in whatever process it finds itself."""
 
-    def __init__(self, root: str, generation: str) -> None:
-        self.root, self.generation = root, generation
+    def __init__(self, root: str, generation: str, pictures: Pictures | None = None) -> None:
+        self.root, self.generation, self.pictures = root, generation, pictures
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -111,15 +121,17 @@ class Worker:
                 yield self._done(task["number"], task["path"], task["group"], task["wanted"])
 
     def _done(self, number: int, path: str, group: int, wanted: bytes) -> pa.RecordBatch:
-        tokenizer = tokenizer_of(self.root, self.generation)
+        tokenizer, fuse = tokenizer_of(self.root, self.generation), fuse_of(self.root, self.generation)
+        text_dim = fuse.text_dim if fuse else tokenizer.input_dim
         widths: set[int] = set()
         codes: list[bytes] = []
         wrong: list[str] = []
         for note_ids, vectors_ND in vectors_in(path, group, wanted, widths):
             wrong_N = unsound(vectors_ND)
             wrong += note_ids.filter(pa.array(wrong_N)).to_pylist()
-            if widths == {tokenizer.input_dim} and not wrong:
-                codes.append(tokenizer.encode(vectors_ND).astype(np.int32).tobytes())
+            if widths == {text_dim} and not wrong:
+                read_NF = fused_vectors(vectors_ND, note_ids, fuse, self.pictures) if fuse else vectors_ND
+                codes.append(tokenizer.encode(read_NF).astype(np.int32).tobytes())
         values = [number, sorted(widths), b"".join(codes), len(wrong), sorted(wrong)[:NAMED]]
         types = [pa.int32(), pa.list_(pa.int32()), pa.binary(), pa.int64(), pa.list_(pa.string())]
         arrays = [pa.array([value], kind) for value, kind in zip(values, types, strict=True)]

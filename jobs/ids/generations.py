@@ -15,12 +15,23 @@ import pyarrow.compute as pc
 
 from jobs.artifact import Artifacts
 from jobs.ids.gates import KEYS
+from jobs.ids.inputs import (
+    Inputs,
+    as_read,
+    pairs_among,
+    paths_of,
+    reads_pairs,
+    reads_paths,
+    reads_pictures,
+    training_inputs,
+)
 from jobs.ids.ledger import codes_matrix, lists_of
-from jobs.ids.quantizer import KIND, first_ids, load_quantizer, quantizer_card, save_quantizer
+from jobs.ids.pictures import picture_encoders
+from jobs.ids.quantizer import KIND, first_ids, load_fuse, load_quantizer, quantizer_card, save_quantizer
 from jobs.ids.settings import Quantizer
 from jobs.ids.soundness import require_sound, unsound
 from jobs.ids.tokenizers import Rows, fit_named, recipe_of
-from jobs.ids.vectors import embedded_notes, sample_ids, vectors_of
+from jobs.ids.vectors import Vectors, embedded_notes, sample_ids, vectors_of
 from jobs.lake import Lake, LakeError, canonical_json
 from jobs.staging import code_hash
 
@@ -35,9 +46,13 @@ log = logging.getLogger("notemill")
 
 
 class TrainingRows(NamedTuple):
-    """What is learned from, in order of note_id, with the contents' hashes, encoders and how many notes the day has."""
+    """What is learned from, in order of note_id: rows as the tokenizer reads them, their text vectors and the fusion
+    between the two (None: they are the same), the contents' hashes, encoders and how many notes the day has.
+    """
 
     rows: Rows
+    text_ND: Vectors
+    inputs: Inputs | None
     content_hashes: list[str]
     encoders: list[str]
     num_notes: int
@@ -69,8 +84,8 @@ def generation_of(recipe: str, before: str | None) -> str:
     return "g" + hashlib.sha256(f"{recipe}{before or ''}".encode()).hexdigest()[:12]
 
 
-def read_rows(lake: Lake, day: str) -> TrainingRows:
-    """The day's vectors. Raises `LakeError` where there are none, or one of them is unsound."""
+def read_rows(lake: Lake, day: str, settings: Quantizer) -> TrainingRows:
+    """The day's vectors, and what else the settings ask for. Raises `LakeError` where something is not there or unsound."""
     from models.ids.health import row_groups
 
     notes = embedded_notes(lake, day)
@@ -83,10 +98,14 @@ def read_rows(lake: Lake, day: str) -> TrainingRows:
     wrong = np.flatnonzero(unsound(vectors_ND))
     require_sound(day, len(wrong), [note_ids[row] for row in wrong])
     order = sorted(range(len(note_ids)), key=note_ids.__getitem__)
-    vectors_ND = vectors_ND[order]
-    rows = Rows(vectors_ND, row_groups(vectors_ND), [note_ids[row] for row in order])
+    text_ND, note_ids = vectors_ND[order], [note_ids[row] for row in order]
+    inputs = None if settings.inputs == "text" else training_inputs(lake, day, note_ids, text_ND, settings)
+    vectors_ND = inputs.fused_NF if inputs else text_ND
+    pairs_P2, score_P = pairs_among(lake, day, note_ids) if reads_pairs(settings) else (None, None)
+    paths = paths_of(lake, day, note_ids) if reads_paths(settings) else None
+    rows = Rows(vectors_ND, row_groups(vectors_ND), note_ids, pairs_P2, score_P, paths)
     encoders = sorted(notes.column("encoder").unique().to_pylist())
-    return TrainingRows(rows, [hashes[row] for row in order], encoders, len(notes))
+    return TrainingRows(rows, text_ND, inputs, [hashes[row] for row in order], encoders, len(notes))
 
 
 def codes_for(settings: Quantizer, num_contents: int) -> tuple[int, str]:
@@ -99,13 +118,15 @@ def codes_for(settings: Quantizer, num_contents: int) -> tuple[int, str]:
     return codes, note
 
 
-def ids_before(lake: Lake, generation: str, trained: TrainingRows) -> Before:
+def ids_before(lake: Lake, day: str, generation: str, trained: TrainingRows) -> Before:
     """The IDs that an older generation gives these notes: those it began with, codes of its tokenizer for the others.
 
     The ledger is not asked: it grows from day to day, and the same training must make the same generation.
     """
     artifacts = Artifacts(lake, KIND)
     tokenizer, encoders = load_quantizer(artifacts, generation), artifacts.manifest(generation)["encoders"]
+    fuse = load_fuse(artifacts, generation)
+    text_dim = fuse.text_dim if fuse else tokenizer.input_dim
     rows, known = trained.rows, first_ids(artifacts, generation)
     codes_NL = np.full((len(rows.note_ids), tokenizer.levels), -1, dtype=np.int32)
     if known is not None and len(known):
@@ -113,8 +134,9 @@ def ids_before(lake: Lake, generation: str, trained: TrainingRows) -> Before:
         at_N = np.asarray(pc.fill_null(at, -1))
         codes_NL[at_N >= 0] = codes_matrix(known.column("codes"))[at_N[at_N >= 0], : tokenizer.levels]
     left_M = np.flatnonzero(codes_NL[:, 0] < 0)
-    if len(left_M) and encoders == trained.encoders and tokenizer.input_dim == rows.vectors_ND.shape[1]:
-        codes_NL[left_M] = tokenizer.encode(rows.vectors_ND[left_M])
+    if len(left_M) and encoders == trained.encoders and text_dim == trained.text_ND.shape[1]:
+        left_ids = [rows.note_ids[row] for row in left_M.tolist()]
+        codes_NL[left_M] = tokenizer.encode(as_read(lake, day, left_ids, trained.text_ND[left_M], fuse))
     at_M = np.flatnonzero(codes_NL[:, 0] >= 0)
     return Before(generation, at_M, codes_NL[at_M], encoders)
 
@@ -152,12 +174,12 @@ def build(
     from models.ids.alignment import churn
     from models.ids.health import health
 
-    trained = read_rows(lake, day)
+    trained = read_rows(lake, day, settings)
     codes, codes_note = codes_for(settings, trained.num_contents)
     count = len(trained.content_hashes)
     log.info("quantizer %s: trains on %d of %d notes of ds=%s", generation, count, trained.num_notes, day)
     fitted = fit_named(settings.tokenizer, trained.rows, settings, codes, state_of(lake, generation))
-    old = ids_before(lake, before, trained) if before else None
+    old = ids_before(lake, day, before, trained) if before else None
     if old is not None and len(old.at_M):
         fitted = aligned(fitted, old, trained)
     placed = first_placed(fitted, trained, settings.collisions)
@@ -169,21 +191,24 @@ def build(
         "recipe": recipe_hash(reads, settings),
         "since": day,
         "encoders": trained.encoders,
+        "picture_encoders": picture_encoders(lake, day) if reads_pictures(settings) else [],
         "num_notes": trained.num_notes,
         "num_rows": count,
         "num_contents": trained.num_contents,
         "settings": {
             **recipe_of(settings.tokenizer, settings, codes, trained.rows.vectors_ND.shape[1]),
             "collisions": settings.collisions,
+            "inputs": settings.inputs,
         },
         "codes_note": codes_note,
-        "fit": fitted.figures,
+        "fit": {**fitted.figures, **(trained.inputs.figures if trained.inputs else {})},
         "figures": facts_of(health(fitted.codes_NL, codes, trained.rows.content_N)),
         "collisions": {name: value for name, value in placed._asdict().items() if name != "codes_NL"},
         "churn": kept,
     }
     ids = ids_table(trained, fitted, placed)
-    save_quantizer(folder, settings.tokenizer, fitted.tokenizer, ids, quantizer_card(generation, facts))
+    fuse = trained.inputs.fuse if trained.inputs else None
+    save_quantizer(folder, settings.tokenizer, fitted.tokenizer, fuse, ids, quantizer_card(generation, facts))
     return facts
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from jobs.artifact import Artifacts
+from jobs.ids.inputs import as_read
 from jobs.ids.ledger import codes_matrix
 from jobs.ids.vectors import embedded_notes, sample_ids, vectors_of
 from jobs.lake import Lake, LakeError
@@ -20,7 +21,6 @@ from models.ids.reconstruction import explained_share
 from schemas.tables import NOTE_EMBEDDINGS, NOTE_PAIRS, NOTES, SEMANTIC_IDS
 
 if TYPE_CHECKING:
-    from models.ids.rqvae import RQVAE
     from models.ids.tokenizer import Tokenizer
 
 SAMPLE = 32_768  # notes whose vectors are reconstructed
@@ -117,7 +117,7 @@ def explained_by(lake: Lake, day: str, ids: DayIds) -> float | None:
     if lake.partition(NOTE_EMBEDDINGS, day) is None or ids.generation not in artifacts.generations():
         log.info("id_health ds=%s: no vectors or no quantizer %s here, reconstruction is left out", day, ids.generation)
         return None
-    from jobs.ids.quantizer import load_quantizer
+    from jobs.ids.quantizer import load_fuse, load_quantizer
 
     pieces = list(vectors_of(lake, day, sample_ids(embedded_notes(lake, day), SAMPLE)))
     place = pc.index_in(
@@ -125,17 +125,23 @@ def explained_by(lake: Lake, day: str, ids: DayIds) -> float | None:
     )
     known = np.asarray(pc.is_valid(place).to_numpy(zero_copy_only=False))
     codes_NL = ids.entries.codes_NL[place.drop_null().to_numpy()]
-    vectors_ND = np.concatenate([piece.vectors_ND for piece in pieces])[known]
-    return explained(load_quantizer(artifacts, ids.generation), vectors_ND, codes_NL, day)
+    vectors_ND, fuse = np.concatenate([piece.vectors_ND for piece in pieces]), load_fuse(artifacts, ids.generation)
+    if fuse is None or fuse.text_dim == vectors_ND.shape[1]:
+        vectors_ND = as_read(lake, day, [n for piece in pieces for n in piece.note_ids], vectors_ND, fuse)
+    return explained(load_quantizer(artifacts, ids.generation), vectors_ND[known], codes_NL, day)
 
 
 def explained(
-    tokenizer: RQVAE | Tokenizer, vectors_ND: NDArray[np.float32], codes_NL: NDArray[np.int32], day: str
+    tokenizer: Tokenizer, vectors_ND: NDArray[np.float32], codes_NL: NDArray[np.int32], day: str
 ) -> float | None:
     """`explained_share` of what the tokenizer makes of the codes; a last code beyond its levels tells notes apart only."""
     if not len(vectors_ND):
         return None
-    made_ND = _reconstructed(tokenizer, codes_NL)
+    try:
+        made_ND = tokenizer.reconstruct(codes_NL[:, : tokenizer.levels])
+    except ValueError as error:  # an ID that overflowed into a prefix that a tree has not
+        log.info("id_health ds=%s: reconstruction is left out: %s", day, error)
+        return None
     if made_ND.shape != vectors_ND.shape:
         log.warning("id_health ds=%s: the quantizer makes vectors of %d, not %d", day, made_ND.shape[1], vectors_ND.shape[1])
         return None
@@ -143,19 +149,6 @@ def explained(
         return explained_share(vectors_ND, made_ND)
     except ValueError as error:
         raise LakeError(f"table note_embeddings ds={day}: {error}") from None
-
-
-def _reconstructed(tokenizer: RQVAE | Tokenizer, codes_NL: NDArray[np.int32]) -> NDArray[np.float32]:
-    import torch
-
-    from models.ids.rqvae import RQVAE
-
-    if not isinstance(tokenizer, RQVAE):
-        return tokenizer.reconstruct(codes_NL[:, : tokenizer.levels])
-    with torch.no_grad():
-        codes = torch.from_numpy(codes_NL[:, : tokenizer.config.levels].astype(np.int64))
-        found: NDArray[np.float32] = (tokenizer.decode(codes) * tokenizer.std_D + tokenizer.mean_D).numpy()
-    return found
 
 
 def codebook_sizes(lake: Lake, ids: DayIds) -> list[int]:

@@ -14,19 +14,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from jobs.ids.pictures import Pictures
-from jobs.ids.settings import Quantizer
+from jobs.ids.settings import INPUTS, Quantizer
 from jobs.ids.vectors import Piece, Vectors
 from jobs.lake import Lake, LakeError
 from jobs.staging import published_reads
-from schemas.tables import NOTE_EMBEDDINGS, NOTE_PAIRS, PICTURE_EMBEDDINGS
+from schemas.tables import NOTE_EMBEDDINGS, NOTE_PAIRS, NOTES, PICTURE_EMBEDDINGS
 
 if TYPE_CHECKING:
     from models.ids.inputs import Block, Fuse
     from schemas.table import Table
 
-INPUTS = ("text", "text_picture", "text_collaborative", "text_picture_collaborative")
 MAX_PAIRS = 20_000_000  # 0.5 GB; of more the best ranks are taken, the same for every note
 MAX_DIM = 4096
 log = logging.getLogger("notemill")
@@ -59,9 +59,20 @@ def reads_pictures(settings: Quantizer) -> bool:
     return "picture" in settings.inputs.split("_")
 
 
-def reads_pairs(settings: Quantizer) -> bool:
-    """Whether IDs are made of clicks too."""
+def fuses_pairs(settings: Quantizer) -> bool:
+    """Whether vectors are made of clicks too."""
     return "collaborative" in settings.inputs.split("_")
+
+
+def reads_pairs(settings: Quantizer) -> bool:
+    """Whether a fit looks at who is clicked with whom."""
+    by_loss = settings.tokenizer == "rqvae" and (settings.collaborative_loss > 0 or settings.pair_loss > 0)
+    return fuses_pairs(settings) or by_loss or settings.tokenizer == "community"
+
+
+def reads_paths(settings: Quantizer) -> bool:
+    """Whether a fit looks at category paths."""
+    return settings.tokenizer == "category"
 
 
 def training_reads(lake: Lake, day: str, settings: Quantizer) -> dict[str, str]:
@@ -69,6 +80,7 @@ def training_reads(lake: Lake, day: str, settings: Quantizer) -> dict[str, str]:
     wanted: list[Table] = [NOTE_EMBEDDINGS]
     wanted += [PICTURE_EMBEDDINGS] if reads_pictures(settings) else []
     wanted += [NOTE_PAIRS] if reads_pairs(settings) else []
+    wanted += [NOTES] if reads_paths(settings) else []
     return published_reads(lake, [(table, day) for table in wanted])
 
 
@@ -111,11 +123,11 @@ def training_inputs(lake: Lake, day: str, note_ids: Sequence[str], text_ND: Vect
     torch.set_num_threads(1)  # one order of every sum
     names = pa.array(note_ids, pa.string())
     picture = Pictures(lake.files(PICTURE_EMBEDDINGS, day), day).of(names) if reads_pictures(settings) else None
-    clicked = clicked_block(lake, day, names, settings) if reads_pairs(settings) else None
+    clicked = clicked_block(lake, day, names, settings) if fuses_pairs(settings) else None
     _require_some(picture, clicked, day, settings)
     config = Config(
         settings.picture_weight if reads_pictures(settings) else None,
-        settings.collaborative_weight if reads_pairs(settings) else None,
+        settings.collaborative_weight if fuses_pairs(settings) else None,
     )
     try:
         fuse, figures = fit(text_ND, config, picture, clicked)
@@ -130,7 +142,7 @@ def _require_some(picture: Block | None, clicked: Block | None, day: str, settin
             f"quantizer.inputs is {settings.inputs}, and table picture_embeddings ds={day} has no vector of these notes: "
             "name an image_encoder and make the day again, or leave pictures out"
         )
-    if reads_pairs(settings) and (clicked is None or not clicked.has_N.any()):
+    if fuses_pairs(settings) and (clicked is None or not clicked.has_N.any()):
         raise LakeError(
             f"quantizer.inputs is {settings.inputs}, and table note_pairs ds={day} has no pair of these notes: choose a day "
             "with clicks, or leave the collaborative input out"
@@ -166,3 +178,35 @@ def best_pairs(lake: Lake, day: str) -> pa.Table:
         log.info("ids: note_pairs ds=%s holds more than %d pairs, ranks 1 to %d are taken", day, MAX_PAIRS, last)
     columns = ["note_id", "related_note_id", "score"]
     return pq.read_table(files, columns=columns, filters=[("rank", "<=", last)])
+
+
+def pairs_among(lake: Lake, day: str, note_ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """pairs_P2 of places among these notes and their scores. Raises `LakeError` where the day has no pair of them."""
+    pairs, names = best_pairs(lake, day), pa.array(note_ids, pa.string())
+    columns = [pairs.column(name).combine_chunks() for name in ("note_id", "related_note_id")]
+    pairs_P2 = np.stack([np.asarray(pc.fill_null(pc.index_in(c, value_set=names), -1)) for c in columns], axis=1)
+    is_kept = (pairs_P2 >= 0).all(axis=1) & (pairs_P2[:, 0] != pairs_P2[:, 1])
+    if not is_kept.any():
+        raise LakeError(
+            f"table note_pairs ds={day} has no pair of the notes to train on, and these settings of quantizer learn from "
+            "pairs: choose a day with clicks, or another tokenizer"
+        )
+    return pairs_P2[is_kept].astype(np.int64), np.asarray(pairs.column("score"), dtype=np.float64)[is_kept]
+
+
+def paths_of(lake: Lake, day: str, note_ids: Sequence[str]) -> list[tuple[str, ...]]:
+    """The category paths of these notes. Raises `LakeError` where one is not in the day's notes."""
+    rows = pq.read_table(lake.files(NOTES, day), columns=["note_id", "category"])
+    place = pc.index_in(pa.array(note_ids, pa.string()), value_set=rows.column("note_id").combine_chunks())
+    if place.null_count:
+        raise LakeError(f"table note_embeddings ds={day} has {place.null_count} notes that notes of the day has not")
+    return [tuple(path or ()) for path in rows.column("category").take(place).to_pylist()]
+
+
+def as_read(
+    lake: Lake, day: str, note_ids: Sequence[str], text_ND: Vectors, fuse: Fuse | None
+) -> Vectors:
+    """What a quantizer with this fusion reads of these notes on the day: the text as it is where there is none."""
+    if fuse is None:
+        return text_ND
+    return fused_vectors(text_ND, pa.array(note_ids, pa.string()), fuse, pictures_of(lake, day, fuse))

@@ -1,6 +1,6 @@
 """A trained quantizer on the disk, read back only as it was written.
 
-    model.safetensors   the tokenizer's tensors
+    model.safetensors   the tokenizer's tensors, and under `inputs.` those of the fusion of what it reads, where it has one
     config.json         its kind and sizes
     ids.parquet         the notes it was trained on: as fitted (`fitted`), and the ID that each has for good (`codes`)
     card.md             for people
@@ -26,6 +26,7 @@ from jobs.lake import LakeError, write_atomically
 from jobs.staging import file_hash
 
 if TYPE_CHECKING:
+    from models.ids.inputs import Fuse
     from models.ids.tokenizer import Tokenizer
 
 KIND = "quantizer"
@@ -41,9 +42,11 @@ IDS_SCHEMA = pa.schema(
 )
 
 
-def save_quantizer(folder: Path, kind: str, tokenizer: Tokenizer, ids: pa.Table, card: str) -> None:
+def save_quantizer(
+    folder: Path, kind: str, tokenizer: Tokenizer, fuse: Fuse | None, ids: pa.Table, card: str
+) -> None:
     """Write the four files; equal tensors and notes make equal bytes."""
-    tensors = tokenizer.tensors()
+    tensors = {**tokenizer.tensors(), **(fuse.tensors() if fuse else {})}
     write_atomically(folder / WEIGHTS, save({name: tensors[name] for name in sorted(tensors)}))
     sizes = {"kind": kind, "levels": tokenizer.levels, "codes": tokenizer.codes, "input_dim": tokenizer.input_dim}
     write_atomically(folder / CONFIG, json.dumps(sizes, indent=1, sort_keys=True).encode())
@@ -73,7 +76,8 @@ def load_quantizer(artifacts: Artifacts, generation: str) -> Tokenizer:
     manifest, folder = require_whole(artifacts, generation), artifacts.folder(generation)
     sizes = json.loads((folder / CONFIG).read_bytes())
     try:
-        tokenizer = load_named(sizes.get("kind", EARLIER["tokenizer"]), load((folder / WEIGHTS).read_bytes()))
+        tensors = {name: value for name, value in load((folder / WEIGHTS).read_bytes()).items() if not _is_input(name)}
+        tokenizer = load_named(sizes.get("kind", EARLIER["tokenizer"]), tensors)
     except (SafetensorError, ValueError) as error:
         raise LakeError(f"{folder / WEIGHTS} does not fit its {CONFIG}: {error}") from None
     for name in ("levels", "codes", "input_dim"):
@@ -84,6 +88,26 @@ def load_quantizer(artifacts: Artifacts, generation: str) -> Tokenizer:
                 "of one training: restore them, or train again"
             )
     return tokenizer
+
+
+def load_fuse(artifacts: Artifacts, generation: str) -> Fuse | None:
+    """The fusion of text, pictures and clicks that the generation reads; None where it reads text alone.
+
+    Raises `LakeError` where a file is not the one that its manifest names.
+    """
+    from models.ids.inputs import from_tensors
+
+    require_whole(artifacts, generation)
+    path = artifacts.folder(generation) / WEIGHTS
+    tensors = {name: value for name, value in load(path.read_bytes()).items() if _is_input(name)}
+    try:
+        return from_tensors(tensors) if tensors else None
+    except (ValueError, KeyError) as error:
+        raise LakeError(f"{path}: the fusion of its inputs does not fit: {error}") from None
+
+
+def _is_input(name: str) -> bool:
+    return name.startswith("inputs.")
 
 
 def policy_of(artifacts: Artifacts, generation: str) -> str:

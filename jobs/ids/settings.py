@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TOKENIZERS = ("rqvae", "residual_kmeans", "balanced")  # a case each in jobs/ids/tokenizers.py
+# A case each in jobs/ids/tokenizers.py.
+TOKENIZERS = ("rqvae", "rq_kmeans_plus", "residual_kmeans", "balanced", "hierarchical", "category", "community")
 COLLISIONS = ("none", "extra", "sinkhorn", "matching")  # models/ids/collisions.py
 
 
@@ -28,4 +29,17 @@ class Quantizer:
     collaborative_dim: int = 64
 
 
-CHOICES = {"quantizer.tokenizer": TOKENIZERS, "quantizer.collisions": COLLISIONS}
+    gradient: str = "straight"  # how an RQ-VAE's gradients pass its codes
+    collaborative_loss: float = 0.0  # weights of an RQ-VAE's losses beside its own: LETTER's two, and FORGE's of pairs
+    diversity_loss: float = 0.0
+    pair_loss: float = 0.0
+
+
+INPUTS = ("text", "text_picture", "text_collaborative", "text_picture_collaborative")
+GRADIENTS = ("straight", "rotation")  # models/ids/gradients.py
+CHOICES = {
+    "quantizer.tokenizer": TOKENIZERS,
+    "quantizer.collisions": COLLISIONS,
+    "quantizer.inputs": INPUTS,
+    "quantizer.gradient": GRADIENTS,
+}

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.ids.encoding import row_groups_of, tasks_of, vectors_in
+from jobs.ids.inputs import fused_vectors, pictures_of
 from jobs.lake import Lake
 from models.ids.possible import possible_costs
 
 if TYPE_CHECKING:
+    from models.ids.inputs import Fuse
     from models.ids.tokenizer import Codes, Tokenizer
 
 IN_MEMORY = 256 << 20  # bytes of vectors; more of them lie in a file
@@ -25,8 +27,11 @@ class Shelf:
     `at_N` says which row of the day's embeddings an arriving note is.
     """
 
-    def __init__(self, lake: Lake, day: str, tokenizer: Tokenizer, at_N: NDArray[np.int64]) -> None:
-        self.lake, self.day, self.tokenizer, self.at_N = lake, day, tokenizer, at_N
+    def __init__(
+        self, lake: Lake, day: str, tokenizer: Tokenizer, fuse: Fuse | None, at_N: NDArray[np.int64]
+    ) -> None:
+        self.lake, self.day, self.tokenizer, self.fuse, self.at_N = lake, day, tokenizer, fuse, at_N
+        self.pictures = pictures_of(lake, day, fuse) if fuse else None
         self.known = np.empty(0, dtype=np.int64)
         self.vectors_ND = np.empty((0, tokenizer.input_dim), dtype=np.float32)
         self.file: Any = None
@@ -58,7 +63,9 @@ class Shelf:
         parts: list[NDArray[np.float32]] = []
         file = None if fits else TemporaryFile()  # noqa: SIM115 (it lives as long as the shelf)
         for task in tasks_of(groups, mask).to_pylist():
-            for _, vectors_ND in vectors_in(task["path"], task["group"], task["wanted"], set()):
+            for note_ids, vectors_ND in vectors_in(task["path"], task["group"], task["wanted"], set()):
+                if self.fuse is not None:
+                    vectors_ND = fused_vectors(vectors_ND, note_ids, self.fuse, self.pictures)
                 if file is None:
                     parts.append(vectors_ND)
                 else:

@@ -11,14 +11,14 @@ from typing import Any
 from jobs.artifact import Artifacts
 from jobs.config import add_run_arguments, yes_or_no
 from jobs.ids.gates import weaknesses
+from jobs.ids.inputs import require_sane_inputs, training_reads
 from jobs.ids.settings import Quantizer
 from jobs.lake import Lake, LakeError, hold
 from jobs.session import run_job
-from jobs.staging import published_reads
 from models.ids.text import MAX_LEVELS
-from schemas.tables import NOTE_EMBEDDINGS
 
-READS = ("note_embeddings",)
+# Beside embeddings only what the settings ask for: pictures or clicks as inputs, pairs for communities, category paths.
+READS = ("note_embeddings", "picture_embeddings", "note_pairs", "notes")
 WRITES: tuple[str, ...] = ()
 KIND = "quantizer"
 MAX_CODES = 65_536
@@ -56,7 +56,8 @@ def make_generation(lake: Lake, day: str, settings: Quantizer) -> str:
     from jobs.ids.generations import build, generation_of, recipe_hash
 
     require_sane(settings)
-    reads = published_reads(lake, [(NOTE_EMBEDDINGS, day)])
+    require_sane_inputs(settings)
+    reads = training_reads(lake, day, settings)
     artifacts, recipe = Artifacts(lake, KIND), recipe_hash(reads, settings)
     before, is_made = before_of(artifacts, day, recipe)
     if before and is_made:

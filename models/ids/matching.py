@@ -149,7 +149,11 @@ def _seek_siblings(
 
 
 def _enter(members_R: Rows, codes_NL: Codes, used_KK: NDArray[np.bool_], costs: Costs) -> int:
-    """Find siblings for these notes; marks what they take in `used_KK`. An infinite cost is a sibling that cannot be."""
+    """Find siblings for these notes; marks what they take in `used_KK`; how many found one.
+
+    A sibling of infinite cost is one that the tokenizer does not have. Such a branch is opened only for notes that no
+    other has room for: an ID of their own under a prefix that says little is better than one that they share.
+    """
     sibling_S = np.flatnonzero(~used_KK.all(axis=1))
     if not len(sibling_S):
         return 0
@@ -160,11 +164,22 @@ def _enter(members_R: Rows, codes_NL: Codes, used_KK: NDArray[np.bool_], costs: 
         [costs(asked_RS[i : i + ROWS_A_CALL], codes_AL[i : i + ROWS_A_CALL]) for i in range(0, len(asked_RS), ROWS_A_CALL)]
     )
     cost_RSK = cost_AK.reshape(len(members_R), len(sibling_S), -1)
+    is_there_S = np.isfinite(cost_RSK).any(axis=2).all(axis=0)
+    left_R = _seated(members_R, sibling_S[is_there_S], cost_RSK[:, is_there_S], codes_NL, used_KK)
+    new_S = sibling_S[~is_there_S]
+    if len(left_R) and len(new_S):
+        nothing_RSK = np.zeros((len(left_R), len(new_S), cost_RSK.shape[2]), dtype=np.float32)
+        left_R = _seated(left_R, new_S, nothing_RSK, codes_NL, used_KK)
+    return len(members_R) - len(left_R)
+
+
+def _seated(
+    members_R: Rows, sibling_S: Rows, cost_RSK: NDArray[np.float32], codes_NL: Codes, used_KK: NDArray[np.bool_]
+) -> Rows:
+    """Give members places in these siblings, in `codes_NL` and `used_KK`; the members that there is no room for."""
+    if not len(sibling_S):
+        return members_R
     best_RS = np.where(used_KK[sibling_S], np.inf, cost_RSK).min(axis=2)
-    is_possible_S = np.isfinite(best_RS).all(axis=0)
-    if not is_possible_S.any():
-        return 0
-    sibling_S, best_RS, cost_RSK = sibling_S[is_possible_S], best_RS[:, is_possible_S], cost_RSK[:, is_possible_S]
     room_S = np.minimum((~used_KK[sibling_S]).sum(axis=1), len(members_R))
     seat_C = np.repeat(np.arange(len(sibling_S)), room_S)
     rows, seats = assignment(best_RS[:, seat_C], np.zeros((len(members_R), len(seat_C)), dtype=np.bool_))
@@ -174,4 +189,4 @@ def _enter(members_R: Rows, codes_NL: Codes, used_KK: NDArray[np.bool_], costs: 
         codes_NL[members_R[inside], -1] = -1  # no code of the sibling is theirs already: all cost a change
         fill(members_R[inside], cost_RSK[inside, chosen], np.flatnonzero(~used_KK[sibling_S[chosen]]), codes_NL)
         used_KK[sibling_S[chosen], codes_NL[members_R[inside], -1]] = True
-    return len(rows)
+    return np.delete(members_R, rows)

@@ -8,27 +8,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ids.tokenizer import Codes, Tokenizer, Vectors
+from models.ids.tokenizer import Codes, Tokenizer, UnknownPrefixError, Vectors
 
 
 def possible_costs(tokenizer: Tokenizer, x_BD: Vectors, codes_BL: Codes) -> NDArray[np.float32]:
     """cost_BK as `last_costs` gives it, infinite for rows whose codes before the last the tokenizer does not know.
 
-    Raises the tokenizer's `ValueError` where it knows none of them: then it is the rows that are wrong.
+    Raises the tokenizer's `ValueError` where it is the rows that are wrong.
     """
     try:
         return tokenizer.last_costs(x_BD, codes_BL)
-    except ValueError:
+    except UnknownPrefixError:
         prefixes_Pl, prefix_B = np.unique(codes_BL[:, :-1], axis=0, return_inverse=True)
         cost_BK = np.full((len(x_BD), tokenizer.codes), np.inf, dtype=np.float32)
-        known = 0
         for prefix in range(len(prefixes_Pl)):
             rows = np.flatnonzero(prefix_B.reshape(-1) == prefix)
             try:
                 cost_BK[rows] = tokenizer.last_costs(x_BD[rows], codes_BL[rows])
-                known += 1
-            except ValueError:
-                continue  # no such branch
-        if not known:
-            raise
+            except UnknownPrefixError:
+                continue
         return cost_BK

@@ -16,6 +16,10 @@ Vectors = NDArray[np.float32]
 Codes = NDArray[np.int32]
 
 
+class UnknownPrefixError(ValueError):
+    """Which codes before the last lead nowhere: a tree does not have all branches."""
+
+
 class Tokenizer(Protocol):
     """A frozen tokenizer; equal rows get equal codes, whatever rows stand beside them."""
 
@@ -35,7 +39,10 @@ class Tokenizer(Protocol):
         """codes_NL of rows."""
 
     def last_costs(self, x_BD: Vectors, codes_BL: Codes) -> NDArray[np.float32]:
-        """cost_BK: what giving each row each last code would cost, its codes before the last left as they are."""
+        """cost_BK: what giving each row each last code would cost, its codes before the last left as they are.
+
+        Raises `UnknownPrefixError` where these lead nowhere.
+        """
 
     def reconstruct(self, codes_NL: Codes) -> Vectors:
         """x_ND that the codes stand for."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.ids.fixed_point import Floats, Ints, checked, distances, hashes, nearest, to_fixed
-from models.ids.tokenizer import Codes, Vectors
+from models.ids.tokenizer import Codes, UnknownPrefixError, Vectors
 
 _PAIRS = 16_384
 
@@ -119,7 +119,7 @@ class TreeTokenizer:
             wrong_B = key_M[node_B] != key_B
             if wrong_B.any():
                 first = prefix_BL[int(wrong_B.argmax())].tolist()
-                raise ValueError(
+                raise UnknownPrefixError(
                     f"{wrong_B.sum()} of {len(prefix_BL)} prefixes are not in the tree, the first is {first}"
                 )
         return node_B

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,8 @@ from jobs.ids.vectors import Piece, embedded_notes, vectors_of
 from jobs.lake import Lake, LakeError
 from jobs.publish_table import publish
 from models.ids.inputs import from_tensors
-from schemas.tables import NOTE_PAIRS, PICTURE_EMBEDDINGS
-from tests.jobs.ids.embedded import numbered, publish_embeddings, vector
+from schemas.tables import PICTURE_EMBEDDINGS
+from tests.jobs.ids.embedded import numbered, publish_embeddings, publish_pairs, publish_pictures, vector
 from tests.jobs.lakes import stage_rows
 
 D1, D2 = "2026-03-01", "2026-03-02"
@@ -40,30 +39,11 @@ SHOWN = {note_id: f"picture {int(note_id[1:]) % 7}" for note_id in list(NOTES)[:
 PAIRS = [(at, base + (at - base + step) % 10) for base in (1, 11) for at in range(base, base + 10) for step in (1, 2)]
 
 
-def _publish_pictures(lake: Lake, day: str, shown: Mapping[str, str], encoder: str = "eyes@0", dims: int = 5) -> None:
-    hashes = {p: hashlib.sha256(p.encode()).hexdigest() for p in shown.values()}
-    rows = [
-        {"note_id": n, "picture_hash": hashes[p], "encoder": encoder, "embedding": vector(p, dims)} for n, p in shown.items()
-    ]
-    stage_rows(lake, PICTURE_EMBEDDINGS, day, rows, salt=f"{sorted(shown.items())} {encoder} {dims}")
-    publish(lake, PICTURE_EMBEDDINGS, day)
-
-
-def _publish_pairs(lake: Lake, day: str, pairs: list[tuple[int, int]]) -> None:
-    ranks: dict[int, int] = {}
-    rows = []
-    for a, b in pairs:
-        ranks[a] = ranks.get(a, 0) + 1
-        rows.append({"note_id": f"n{a:04d}", "related_note_id": f"n{b:04d}", "score": 1.0, "rank": ranks[a], "num_users": 1})
-    stage_rows(lake, NOTE_PAIRS, day, rows, salt=str(pairs))
-    publish(lake, NOTE_PAIRS, day)
-
-
 @pytest.fixture
 def day(lake: Lake, quick_publish: None) -> Lake:
     publish_embeddings(lake, D1, NOTES)
-    _publish_pictures(lake, D1, SHOWN)
-    _publish_pairs(lake, D1, PAIRS)
+    publish_pictures(lake, D1, SHOWN)
+    publish_pairs(lake, D1, PAIRS)
     return lake
 
 
@@ -143,8 +123,8 @@ def test_however_the_tables_are_cut_into_files_the_bytes_are_the_same(
             monkeypatch.setattr(part_files, "ROWS_A_GROUP", 3)
             monkeypatch.setattr("jobs.staging.ROWS_A_FILE", 8)
         publish_embeddings(lake, day, NOTES)
-        _publish_pictures(lake, day, SHOWN)
-        _publish_pairs(lake, day, PAIRS)
+        publish_pictures(lake, day, SHOWN)
+        publish_pairs(lake, day, PAIRS)
         note_ids, text_ND = _texts(lake, day)
         inputs = training_inputs(lake, day, note_ids, text_ND, _settings("text_picture_collaborative"))
         found.append({**inputs.fuse.tensors(), "fused": inputs.fused_NF})
@@ -153,7 +133,7 @@ def test_however_the_tables_are_cut_into_files_the_bytes_are_the_same(
 
 
 def test_pictures_are_found_in_any_order_and_travel_to_a_worker(day: Lake, cut_small: None) -> None:
-    _publish_pictures(day, D1, {**SHOWN, "n0040": "another"})
+    publish_pictures(day, D1, {**SHOWN, "n0040": "another"})
     pictures = pickle.loads(pickle.dumps(Pictures(day.files(PICTURE_EMBEDDINGS, D1), D1)))
     block = pictures.of(pa.array(["n0040", "n0002", "n0001", "none", "n0039"]))
     assert block.has_N.tolist() == [True, False, True, False, True]
@@ -163,7 +143,7 @@ def test_pictures_are_found_in_any_order_and_travel_to_a_worker(day: Lake, cut_s
 
 
 def test_only_row_groups_that_may_hold_a_note_are_read(day: Lake, cut_small: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    _publish_pictures(day, D1, {**SHOWN, "n0040": "another"})
+    publish_pictures(day, D1, {**SHOWN, "n0040": "another"})
     pictures = Pictures(day.files(PICTURE_EMBEDDINGS, D1), D1)
     pictures.of(pa.array(["n0001"]))
     read: list[str] = []
@@ -183,7 +163,7 @@ def test_a_day_whose_pictures_were_switched_off_is_predicted_with_a_warning(
 ) -> None:
     fuse = _trained(day, "text_picture").fuse
     publish_embeddings(day, D2, NOTES)
-    _publish_pictures(day, D2, {})
+    publish_pictures(day, D2, {})
     note_ids, text_ND = _texts(day, D2)
     with caplog.at_level(logging.WARNING, "notemill"):
         require_picture_encoder(day, D2, "g1", picture_encoders(day, D1))
@@ -196,7 +176,7 @@ def test_pictures_of_another_encoder_are_refused_by_name(day: Lake) -> None:
     trained = picture_encoders(day, D1)
     assert trained == ["eyes@0"]
     require_picture_encoder(day, D1, "g1", trained)
-    _publish_pictures(day, D2, SHOWN, encoder="other@1")
+    publish_pictures(day, D2, SHOWN, encoder="other@1")
     with pytest.raises(LakeError, match=r"vectors of other@1, but quantizer g1 was trained on those of eyes@0"):
         require_picture_encoder(day, D2, "g1", trained)
 
@@ -204,7 +184,7 @@ def test_pictures_of_another_encoder_are_refused_by_name(day: Lake) -> None:
 def test_vectors_of_other_widths_are_named(day: Lake) -> None:
     fuse = _trained(day, "text_picture").fuse
     note_ids, text_ND = _texts(day, D1)
-    _publish_pictures(day, D2, SHOWN, dims=6)
+    publish_pictures(day, D2, SHOWN, dims=6)
     with pytest.raises(LakeError, match=r"picture vectors are \(6,\) wide, the inputs were made for 5"):
         fused_vectors(text_ND, pa.array(note_ids), fuse, pictures_of(day, D2, fuse))
     with pytest.raises(LakeError, match=r"text vectors are \(7,\) wide, the inputs were made for 8"):
@@ -221,13 +201,13 @@ def test_inputs_that_the_day_does_not_have_are_named_with_what_to_do(day: Lake) 
     publish_embeddings(day, D2, NOTES)
     with pytest.raises(LakeError, match=r"table picture_embeddings has no published partition ds=2026-03-02"):
         training_reads(day, D2, _settings("text_picture"))
-    _publish_pictures(day, D2, {})
+    publish_pictures(day, D2, {})
     with pytest.raises(LakeError, match=r"ds=2026-03-02 has no vector of these notes: name an image_encoder"):
         training_inputs(day, D2, note_ids, text_ND, _settings("text_picture"))
-    _publish_pairs(day, D2, [(81, 82)])
+    publish_pairs(day, D2, [(81, 82)])
     with pytest.raises(LakeError, match=r"note_pairs ds=2026-03-02 has no pair of these notes: choose a day with clicks"):
         training_inputs(day, D2, note_ids, text_ND, _settings("text_collaborative"))
-    _publish_pairs(day, D2, [])
+    publish_pairs(day, D2, [])
     with pytest.raises(LakeError, match=r"note_pairs ds=2026-03-02 has no pair of these notes"):
         training_inputs(day, D2, note_ids, text_ND, _settings("text_collaborative"))
 

@@ -15,18 +15,19 @@ from jobs.config import Quantizer
 from jobs.ids import encoding, shelf
 from jobs.ids.assign_ids import current_generation, texts_of
 from jobs.ids.ledger import Arrivals, Ledger
-from jobs.ids.quantizer import first_ids
+from jobs.ids.quantizer import first_ids, load_fuse, load_quantizer
 from jobs.ids.settings import TOKENIZERS
 from jobs.ids.train_quantizer import run as train
-from jobs.lake import Lake
+from jobs.lake import Lake, LakeError
 from models.ids.rqvae import codes_of
 from models.ids.text import codes_to_text
 from tests.jobs.ids.earlier import GENERATION, write_earlier
-from tests.jobs.ids.embedded import numbered, publish_embeddings, vector
+from tests.jobs.ids.embedded import numbered, publish_embeddings, publish_pairs, publish_pictures, vector
 from tests.jobs.ids.test_assign_ids import D1, D2, D3, SETTINGS, assign
 from tests.jobs.lakes import tree
 
 ROOMY = replace(SETTINGS, codes=8)  # 64 IDs
+CHAIN = [(i, i + 1) for i in range(2, 29)]  # each note and the next one
 
 
 def days_of(lake: Lake, settings: Quantizer) -> Lake:
@@ -159,12 +160,50 @@ def test_texts_are_written_as_one_by_one() -> None:
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_every_tokenizer_is_trained_loaded_aligned_and_gives_ids(lake: Lake, quick_publish: None, name: str) -> None:
-    days_of(lake, replace(ROOMY, tokenizer=name))
+    settings = replace(ROOMY, tokenizer=name, levels=3)
+    if name == "community":
+        for day in (D1, D2):
+            publish_pairs(lake, day, CHAIN)
+    days_of(lake, settings)
     found = assign(lake, D1)
     assert len({codes for codes, _, _, _ in found.values()}) == 30
-    train(lake, D2, replace(ROOMY, tokenizer=name, seed=8), if_missing=False, promote=True)
+    train(lake, D2, replace(settings, seed=8), if_missing=False, promote=True)
     assert len({codes for codes, _, _, _ in assign(lake, D3).values()}) == 51
     assert Artifacts(lake, "quantizer").manifest(current_generation(lake, D2))["churn"]["num_notes"] == 39
+
+
+def test_pictures_and_clicks_are_read_in_training_and_by_every_note_that_comes_later(
+    lake: Lake, quick_publish: None
+) -> None:
+    shown = {note_id: f"picture {int(note_id[1:]) % 5}" for note_id in list(numbered(1, 50))[::2]}
+    for day in (D1, D2, D3):
+        publish_pictures(lake, day, shown)
+        publish_pairs(lake, day, CHAIN)
+    settings = replace(ROOMY, tokenizer="residual_kmeans", levels=3, inputs="text_picture_collaborative")
+    days_of(lake, replace(settings, collaborative_dim=4))
+    found = assign(lake, D3)
+    assert len({codes for codes, _, _, _ in found.values()}) == 51
+    generation = current_generation(lake, D3)
+    fuse = load_fuse(Artifacts(lake, "quantizer"), generation)
+    assert fuse is not None
+    assert fuse.output_dim == load_quantizer(Artifacts(lake, "quantizer"), generation).input_dim == 8 + 5 + 4
+    assert Artifacts(lake, "quantizer").manifest(generation)["picture_encoders"] == ["eyes@0"]
+    publish_pictures(lake, D3, shown, encoder="other@1")
+    with pytest.raises(LakeError, match="other@1"):
+        assign(lake, D3)
+
+
+@pytest.mark.parametrize("loss", ["collaborative_loss", "pair_loss", "diversity_loss"])
+def test_losses_beside_its_own_change_what_an_rqvae_learns(lake: Lake, quick_publish: None, loss: str) -> None:
+    publish_pairs(lake, D1, CHAIN)
+    days_of(lake, ROOMY)
+    plain = (Artifacts(lake, "quantizer").folder(current_generation(lake, D1)) / "model.safetensors").read_bytes()
+    settings = replace(ROOMY, collaborative_dim=4, seed=ROOMY.seed, **{loss: 0.5})
+    train(lake, D1, settings, if_missing=False, promote=True)
+    manifest = Artifacts(lake, "quantizer").manifest(current_generation(lake, D1))
+    assert f"{loss.removesuffix('_loss')} loss" in manifest["fit"]
+    folder = Artifacts(lake, "quantizer").folder(current_generation(lake, D1))
+    assert (folder / "model.safetensors").read_bytes() != plain
 
 
 def test_vectors_that_do_not_fit_into_memory_lie_in_a_file(

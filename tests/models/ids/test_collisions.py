@@ -13,7 +13,7 @@ from models.ids.collisions import POLICIES, Placed, place
 from models.ids.last_transport import transport
 from models.ids.matching import assignment
 from models.ids.possible import possible_costs
-from models.ids.tokenizer import Codes
+from models.ids.tokenizer import Codes, UnknownPrefixError
 
 NOBODY = np.empty((0, 2), dtype=np.int32)
 RNG = np.random.default_rng
@@ -235,7 +235,7 @@ class Branches:
 
     def last_costs(self, x_BD: NDArray[np.float32], codes_BL: Codes) -> NDArray[np.float32]:
         if not np.isin(codes_BL[:, 0], (0, 2)).all():
-            raise ValueError("prefixes that are not in the tree")
+            raise UnknownPrefixError("prefixes that are not in the tree")
         return (x_BD - 3 * codes_BL[:, :1] - np.arange(3)).astype(np.float32) ** 2
 
     def encode(self, x_ND: NDArray[np.float32]) -> Codes:
@@ -254,5 +254,12 @@ def test_no_note_enters_a_branch_that_is_not_there() -> None:
     found = place("matching", codes, np.arange(4), NOBODY, 3, lambda rows, some: possible_costs(tree, x_ND[rows], some))
     assert found.codes_NL[3].tolist() in ([2, 0], [0, 2])
     assert sorted(map(tuple, found.codes_NL.tolist())) == [(0, 0), (0, 1), (0, 2), (2, 0)]
-    with pytest.raises(ValueError, match="not in the tree"):
-        possible_costs(tree, x_ND[:1], np.array([[1, 0]], dtype=np.int32))
+    assert np.isinf(possible_costs(tree, x_ND[:1], np.array([[1, 0]], dtype=np.int32))).all()
+
+
+def test_a_branch_that_is_not_there_is_opened_where_all_others_are_full() -> None:
+    tree, x_ND = Branches(), np.zeros((7, 1), dtype=np.float32)
+    codes = np.array([[0, 0], [0, 1], [0, 2], [2, 0], [2, 1], [2, 2], [0, 2]], dtype=np.int32)
+    found = place("matching", codes, np.arange(7), NOBODY, 3, lambda rows, some: possible_costs(tree, x_ND[rows], some))
+    assert len(set(map(tuple, found.codes_NL.tolist()))) == 7
+    assert (found.codes_NL[:, 0] == 1).sum() == 1
