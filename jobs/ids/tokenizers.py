@@ -36,6 +36,11 @@ class Rows(NamedTuple):
     score_P: NDArray[np.float64] | None = None
     paths: list[tuple[str, ...]] | None = None
 
+    @property
+    def distinct_MD(self) -> NDArray[np.float32]:
+        """One row of every content, in the order of their numbers. Balanced codes would part rows that are alike."""
+        return self.vectors_ND[np.unique(self.content_N, return_index=True)[1]]
+
 
 def fit_named(name: str, rows: Rows, settings: Quantizer, codes: int, state: Path) -> Fitted:
     """Fit the named tokenizer with `codes` a level; a fit that takes long may keep its state there between steps.
@@ -48,8 +53,10 @@ def fit_named(name: str, rows: Rows, settings: Quantizer, codes: int, state: Pat
         case "residual_kmeans" | "balanced":
             from models.ids.residual_kmeans import Config, fit
 
-            config = Config(settings.levels, codes, balanced=name == "balanced")
-            return fit(rows.vectors_ND, config, settings.seed)
+            if name == "residual_kmeans":
+                return fit(rows.vectors_ND, Config(settings.levels, codes), settings.seed)
+            found = fit(rows.distinct_MD, Config(settings.levels, codes, balanced=True), settings.seed)
+            return found._replace(codes_NL=found.codes_NL[rows.content_N])
         case "hierarchical" | "category" | "community":
             return _fit_tree(name, rows, settings, codes)
         case _:
@@ -131,9 +138,9 @@ def _fit_rqvae(name: str, rows: Rows, settings: Quantizer, codes: int, state: Pa
             behaviour_NE[~behaviour_NE.any(axis=1)] = np.nan
         beside = Beside(behaviour_NE, rows.pairs_P2 if settings.pair_loss else None)
     best = Training(config, recipe, rows.vectors_ND, rows.content_N, beside).run(state)
-    found = settled(model_of(config, best), rows.vectors_ND, settings.seed, "balanced")
+    found = settled(model_of(config, best), rows.distinct_MD, settings.seed, "balanced")
     figures = {"epoch": float(best.epoch), **{f"{part} loss": value for part, value in best.loss.items()}}
-    return Fitted(found.tokenizer, found.codes_NL, figures)
+    return Fitted(found.tokenizer, found.codes_NL[rows.content_N], figures)
 
 
 def _fit_tree(name: str, rows: Rows, settings: Quantizer, codes: int) -> Fitted:

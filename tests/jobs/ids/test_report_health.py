@@ -167,7 +167,8 @@ def test_a_day_of_the_same_generation_is_no_churn(day: Lake) -> None:
 
 def test_a_trained_quantizer_says_what_its_codes_keep_of_the_vectors(lake: Lake, quick_publish: None) -> None:
     publish_embeddings(lake, D1, numbered(1, 40))
-    train(lake, D1, Quantizer(levels=2, codes=4, epochs=4, seed=3, min_separated_share=0.0), if_missing=True, promote=True)
+    settings = Quantizer(levels=2, codes=4, epochs=4, seed=3, min_separated_share=0.0, max_shared_share=1.0)
+    train(lake, D1, settings, if_missing=True, promote=True)
     assign_ids.main([config_of(lake), f"--day={D1}"])
     publish(lake, SEMANTIC_IDS, D1)
     found = report(lake, D1)
