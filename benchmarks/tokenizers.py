@@ -24,10 +24,13 @@ import scipy.sparse as sp
 
 from benchmarks.report import write
 from benchmarks.tokenizer_data import Items, figures, load, published
-from jobs.ids.training import Recipe, Training
+from jobs.ids.fit_rqvae import fit as fit_rqvae
+from jobs.ids.recipe import Recipe
+from jobs.ids.settings import Quantizer
+from jobs.ids.tokenizers import Rows, fit_named
 from models.ids import category, community_tree, hierarchical, inputs, numeric
+from models.ids.health import row_groups
 from models.ids.pair_vectors import collaborative_vectors
-from models.ids.rqvae import RQVAE, codes_of
 from models.ids.rqvae import Config as RQVAEConfig
 from models.ids.tokenizer import Codes, Vectors
 
@@ -72,13 +75,24 @@ def hi_gen(items: Items, levels: int, seed: int) -> Made:
     return found.codes_NL, found.tokenizer.encode
 
 
-def rqvae(items: Items, levels: int, seed: int) -> Made:
+def named(name: str, has_new: bool = True, **settings: Any) -> Callable[[Items, int, int], Made]:
+    """A tokenizer as the product fits it under its name; `has_new` is False where a second fit would take minutes."""
+
+    def run(items: Items, levels: int, seed: int) -> Made:
+        half = sp.triu(items.together).tocoo()
+        content_N = row_groups(items.x_ND)
+        rows = Rows(items.x_ND, content_N, list(items.ids), np.stack(half.coords, axis=1), half.data)
+        chosen = Quantizer(tokenizer=name, levels=levels, seed=seed, **settings)
+        found = fit_named(name, rows, chosen, chosen.codes, Path("no state is kept"))
+        return found.codes_NL, found.tokenizer.encode if has_new else None
+
+    return run
+
+
+def plain_rqvae(items: Items, levels: int, seed: int) -> Made:
+    """TIGER's own losses and nothing else, with the codebooks as training leaves them."""
     config = RQVAEConfig(items.x_ND.shape[1], levels)
-    best = Training(config, Recipe(EPOCHS, seed), items.x_ND, items.content_N.astype(np.int64)).run()
-    model = RQVAE(config)
-    model.load_state_dict(best.weights)
-    model = model.double()
-    return codes_of(model, items.x_ND), lambda x_ND: codes_of(model, x_ND)
+    return fit_rqvae(items.x_ND, config, Recipe(EPOCHS, seed), settling="no").codes_NL, None
 
 
 def sequential(items: Items, levels: int, seed: int) -> Made:
@@ -102,7 +116,14 @@ TOKENIZERS: tuple[tuple[str, Callable[[Items, int, int], Made]], ...] = (
     ("hierarchical k-means (text + clicks)", gid(None, fused=True)),
     ("ColaRec GID, 32 children (text + clicks)", gid(32, fused=True)),
     ("category-guided clusters (Hi-Gen)", hi_gen),
-    ("RQ-VAE", rqvae),
+    ("residual k-means", named("residual_kmeans")),
+    ("residual k-means, balanced", named("balanced")),
+    ("RQ-VAE (the default)", named("rqvae")),
+    ("RQ-VAE, TIGER's losses alone", plain_rqvae),
+    ("RQ-VAE, rotation trick", named("rqvae", has_new=False, gradient="rotation")),
+    ("RQ-VAE with LETTER's losses", named("rqvae", has_new=False, collaborative_loss=0.02, diversity_loss=1e-4)),
+    ("RQ-VAE with pairs (FORGE)", named("rqvae", has_new=False, pair_loss=1.0)),
+    ("RQ-KMeans+", named("rq_kmeans_plus", has_new=False)),
     ("sequential index", sequential),
     ("collaborative index (spectral)", spectral),
     ("random IDs", random),
