@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,8 @@ def named(name: str, has_new: bool = True, **settings: Any) -> Callable[[Items, 
         content_N = row_groups(items.x_ND)
         rows = Rows(items.x_ND, content_N, list(items.ids), np.stack(half.coords, axis=1), half.data)
         chosen = Quantizer(tokenizer=name, levels=levels, seed=seed, **settings)
-        found = fit_named(name, rows, chosen, chosen.codes, Path("no state is kept"))
+        with TemporaryDirectory() as folder:
+            found = fit_named(name, rows, chosen, chosen.codes, Path(folder) / "state.safetensors")
         return found.codes_NL, found.tokenizer.encode if has_new else None
 
     return run
