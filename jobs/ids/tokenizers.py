@@ -37,8 +37,8 @@ class Rows(NamedTuple):
     paths: list[tuple[str, ...]] | None = None
 
     @property
-    def distinct_MD(self) -> NDArray[np.float32]:
-        """One row of every content, in the order of their numbers. Balanced codes would part rows that are alike."""
+    def distinct(self) -> NDArray[np.float32]:
+        """vectors_MD: one row of every content, in the order of their numbers. Balanced codes would part rows that are alike."""
         return self.vectors_ND[np.unique(self.content_N, return_index=True)[1]]
 
 
@@ -55,7 +55,7 @@ def fit_named(name: str, rows: Rows, settings: Quantizer, codes: int, state: Pat
 
             if name == "residual_kmeans":
                 return fit(rows.vectors_ND, Config(settings.levels, codes), settings.seed)
-            found = fit(rows.distinct_MD, Config(settings.levels, codes, balanced=True), settings.seed)
+            found = fit(rows.distinct, Config(settings.levels, codes, balanced=True), settings.seed)
             return found._replace(codes_NL=found.codes_NL[rows.content_N])
         case "hierarchical" | "category" | "community":
             return _fit_tree(name, rows, settings, codes)
@@ -138,7 +138,7 @@ def _fit_rqvae(name: str, rows: Rows, settings: Quantizer, codes: int, state: Pa
             behaviour_NE[~behaviour_NE.any(axis=1)] = np.nan
         beside = Beside(behaviour_NE, rows.pairs_P2 if settings.pair_loss else None)
     best = Training(config, recipe, rows.vectors_ND, rows.content_N, beside).run(state)
-    found = settled(model_of(config, best), rows.distinct_MD, settings.seed, "balanced")
+    found = settled(model_of(config, best), rows.distinct, settings.seed, "balanced")
     figures = {"epoch": float(best.epoch), **{f"{part} loss": value for part, value in best.loss.items()}}
     return Fitted(found.tokenizer, found.codes_NL[rows.content_N], figures)
 
