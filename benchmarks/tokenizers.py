@@ -1,6 +1,6 @@
 """All tokenizers of semantic IDs side by side on one set, with published indexes and controls, in one table.
 
-`python -m benchmarks.tokenizers --source DIR [--only WORDS] [--without WORDS] [--cache DIR]`. DIR holds `items.jsonl` and
+`python -m benchmarks.tokenizers --source DIR [--only WORDS] [--without WORDS ...] [--cache DIR]`. DIR holds `items.jsonl` and
 `interactions.parquet` (columns user_id, pos, item_id, split), and `published_sids/` where there are any.
 
 Columns: `shared` is the share of items whose full ID another item has, before any handling of collisions; `shared_single`
@@ -217,7 +217,7 @@ def main() -> None:
     parser.add_argument(
         "--only", default="", help="run the tokenizers whose name contains this; all otherwise"
     )
-    parser.add_argument("--without", default=None, help="leave out the tokenizers whose name contains this")
+    parser.add_argument("--without", nargs="*", default=[], help="leave out the tokenizers whose name contains one of these")
     parser.add_argument("--levels", type=int, nargs="+", default=[3, 4])
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--date", help="the day to put on the results; today otherwise")
@@ -226,7 +226,7 @@ def main() -> None:
     chosen = [
         (name, run)
         for name, run in TOKENIZERS
-        if args.only in name and not (args.without and args.without in name)
+        if args.only in name and not any(words in name for words in args.without)
     ]
     rows = [measured(items, name, levels, run, args.seed) for name, run in chosen for levels in args.levels]
     rows += [
@@ -239,7 +239,7 @@ def main() -> None:
         bars=bars(rows),
         command=f"python -m benchmarks.tokenizers --source {items.name}"
         + (f" --only '{args.only}'" if args.only else "")
-        + (f" --without '{args.without}'" if args.without else ""),
+        + (f" --without {' '.join(repr(words) for words in args.without)}" if args.without else ""),
         packages=("numpy", "scipy", "torch"),
         day=args.date,
         items=len(items.ids),

@@ -38,7 +38,7 @@ class Rows(NamedTuple):
 
     @property
     def distinct(self) -> NDArray[np.float32]:
-        """vectors_MD: one row of every content, in the order of their numbers. Balanced codes would part rows that are alike."""
+        """vectors_MD: one row of every content, by their numbers. Balanced codes would part rows that are alike."""
         return self.vectors_ND[np.unique(self.content_N, return_index=True)[1]]
 
 
