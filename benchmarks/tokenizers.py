@@ -1,7 +1,7 @@
 """All tokenizers of semantic IDs side by side on one set, with published indexes and controls, in one table.
 
-`python -m benchmarks.tokenizers --source DIR [--only WORDS] [--without WORDS ...] [--cache DIR]`. DIR holds `items.jsonl` and
-`interactions.parquet` (columns user_id, pos, item_id, split), and `published_sids/` where there are any.
+`python -m benchmarks.tokenizers --source DIR [--only WORDS] [--without WORDS ...] [--cache DIR]`. DIR holds `items.jsonl`
+and `interactions.parquet` (columns user_id, pos, item_id, split), and `published_sids/` where there are any.
 
 Columns: `shared` is the share of items whose full ID another item has, before any handling of collisions; `shared_single`
 the same among items whose content (text and vector) no other item has; `used`, `perplexity`, `gini`, `bits` by level,
