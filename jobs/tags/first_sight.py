@@ -2,8 +2,8 @@
 
 The loss of a reply's tokens says little about a picture: most of them are the reply's form. So the values that the
 teacher took from pictures are first read from the mean of what the language model will get of a picture, by linear
-layers, one a dimension, that are thrown away afterwards. A step costs a fraction of one with text. The same lessons
-and seed give the same weights.
+layers, one a dimension, that are thrown away afterwards; another reads edges and colours of patches from the tower, so
+that it sees outlines too. A step costs a fraction of one with text. The same lessons and seed give the same weights.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from jobs.tags.lessons import Lesson
 from jobs.tags.student_model import StudentModel, opened
 from models.tags.chain import PICTURE, folded
+from models.tags.forms import NUM_FORMS, WEIGHT, form_loss
 from models.tags.looks import looks
 
 BATCH, RATE, DECAY, SMOOTHING = 32, 3e-3, 0.05, 0.1
@@ -40,17 +41,20 @@ def open_eyes(student: StudentModel, lessons: Sequence[Lesson], steps: int, seed
                              for at, known in enumerate(values.values())})  # fmt: skip
     pixels_N = _pixels(student.processor.image_processor, shown)
     true_ND = torch.tensor([_labels(lesson, values) for lesson in shown])
-    weights = [*model.vision_tower.parameters(), *model.multi_modal_projector.parameters(), *readers.parameters()]
+    outline = nn.Linear(model.vision_tower.config.hidden_size, NUM_FORMS)
+    trained = (model.vision_tower, model.multi_modal_projector, readers, outline)
+    weights = [weight for part in trained for weight in part.parameters()]
     optimizer = torch.optim.AdamW(weights, lr=RATE, betas=(0.9, 0.98), weight_decay=DECAY, foreach=False)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=max(steps, 2), pct_start=0.1)
     student.network.train()
     for step in range(steps):
         chosen = torch.from_numpy(dice.integers(0, len(shown), BATCH))
-        patches = model.vision_tower(pixel_values=looks(pixels_N[chosen])).last_hidden_state[:, 1:]
-        mean_BD = model.multi_modal_projector(patches).mean(1)
+        seen_B = looks(pixels_N[chosen])
+        patches_BPW = model.vision_tower(pixel_values=seen_B).last_hidden_state[:, 1:]
+        mean_BD = model.multi_modal_projector(patches_BPW).mean(1)
         loss = torch.stack([_loss(r(mean_BD), true_ND[chosen, at]) for at, r in enumerate(readers.values())]).sum()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss + WEIGHT * form_loss(outline(patches_BPW), seen_B, model.vision_tower.config.patch_size)).backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0, foreach=False)
         optimizer.step()
         schedule.step()
