@@ -120,7 +120,9 @@ class Training:
         """The batch with another look at its pictures, drawn from the step's seed."""
         if not self.recipe.has_looks or "pixel_values" not in batch.inputs:
             return batch
-        return batch._replace(inputs={**batch.inputs, "pixel_values": looks(batch.inputs["pixel_values"])})
+        shown = batch.inputs["pixel_values"]  # (..., 3, side, side)
+        seen = looks(shown.flatten(0, -4)).view_as(shown)
+        return batch._replace(inputs={**batch.inputs, "pixel_values": seen})
 
     def _end_of_round(self, losses: Mapping[str, float]) -> None:
         """At the end of a round: keep the best weights, see what is hard now, and stop where nothing gets better."""
