@@ -22,7 +22,7 @@ from models.tags.prompt import NoteText
 
 NUM_STOPPING = 96  # lessons of the transfer part that say when to stop
 TOP_K = 12
-STEPS = 2000
+STEPS = 2500
 EYE_STEPS = 1000
 
 

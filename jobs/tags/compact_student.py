@@ -1,7 +1,9 @@
-"""The student where none is named: a small LLaVA-class model (a CLIP tower, a Llama of two layers), made on the spot.
+"""The student where none is named: a small Idefics3 (a SigLIP tower, a Llama of two layers), made on the spot.
 
-Nothing is downloaded. Its tokenizer is learned from the prompts and replies it will see; where the teacher is a folder
-its tokenizer is taken over, so that the teacher's token probabilities mean something to the student.
+A picture becomes four vectors, one a quarter, each made of its patches by place (pixel shuffle: Idefics3, arXiv
+2408.12637, section 2.2): so outlines come through, and few tokens are read. Nothing is downloaded. The tokenizer is
+learned from the prompts and replies that the student will see; where the teacher is a folder its tokenizer is taken
+over, so that the teacher's token probabilities mean something to the student.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from models.tags.prompt import ANSWER_HEAD, NOTE_HEAD, RULES, STEPS
 
 SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
 IMAGE = "<image>"
+SIGNS = (IMAGE, "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")  # the processor's
+SIDE = 2  # vectors of a picture in a row
 # A blank and a Chinese character are never part of a larger token: so a span has the same tokens in the note, as evidence
 # and as a tag, which is what copying it takes.
 ALONE = r"[ \u3400-\u4dbf\u4e00-\u9fff]"
@@ -60,25 +64,23 @@ def compact_student(
     texts: Iterable[str], seed: int, sizes: Sizes, teacher: str | None = None
 ) -> StudentModel:
     """A new student with random weights; the same texts, seed and sizes make the same one."""
-    from transformers import LlavaForConditionalGeneration, LlavaProcessor
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+    from transformers import Idefics3ForConditionalGeneration, Idefics3Processor
+    from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
     tokenizer = teachers_tokenizer(teacher) if teacher else _new_tokenizer(texts, sizes)
     torch.manual_seed(seed)
-    network = LlavaForConditionalGeneration(_config(tokenizer, _narrower(sizes, teacher)))
-    start_seeing(network.model.vision_tower, network.model.multi_modal_projector)
-    start_copying(network.model.language_model)
+    network = Idefics3ForConditionalGeneration(_config(tokenizer, _narrower(sizes, teacher)))
+    start_seeing(network.model.vision_model, network.model.connector)
+    start_copying(network.model.text_model)
     network.generation_config.pad_token_id = tokenizer.pad_token_id
     network.generation_config.eos_token_id = tokenizer.eos_token_id
-    side = sizes.picture
-    processor = LlavaProcessor(
-        image_processor=CLIPImageProcessorPil(
-            size={"height": side, "width": side}, do_center_crop=False
+    side = {"longest_edge": sizes.picture}
+    processor = Idefics3Processor(
+        image_processor=Idefics3ImageProcessorPil(
+            size=side, max_image_size=side, do_image_splitting=False
         ),  # the whole picture, squeezed
         tokenizer=tokenizer,
-        patch_size=sizes.patch,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
+        image_seq_len=SIDE**2,
         chat_template=TEMPLATE,
     )
     return StudentModel(network.eval(), processor, sees_pictures=True)
@@ -99,7 +101,7 @@ def _new_tokenizer(texts: Iterable[str], sizes: Sizes) -> Any:
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=sizes.vocabulary,
-        special_tokens=[*SPECIAL.values(), IMAGE],
+        special_tokens=[*SPECIAL.values(), *SIGNS],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -117,9 +119,11 @@ def teachers_tokenizer(teacher: str) -> Any:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
-    if tokenizer.convert_tokens_to_ids(IMAGE) in (None, tokenizer.unk_token_id):
-        tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE]})  # behind the teacher's own
-    known = tokenizer.get_vocab()  # to add a token again would change how the teacher's text is cut
+    known = tokenizer.get_vocab()
+    lacking = [sign for sign in SIGNS if sign not in known]
+    if lacking:
+        tokenizer.add_special_tokens({"additional_special_tokens": lacking})  # behind the teacher's own
+    # To add a token again would change how the teacher's text is cut.
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in WHOLE if text not in known])
     tokenizer.chat_template = None
     return tokenizer
@@ -137,19 +141,17 @@ def _narrower(sizes: Sizes, teacher: str | None) -> Sizes:
 
 
 def _config(tokenizer: Any, sizes: Sizes) -> Any:
-    from transformers import LlavaConfig
+    from transformers import Idefics3Config
 
     ids = {name: getattr(tokenizer, f"{name}_id") for name in SPECIAL}
-    return LlavaConfig(
+    return Idefics3Config(
         vision_config={
-            "model_type": "clip_vision_model",
             "hidden_size": sizes.vision_hidden,
             "intermediate_size": sizes.vision_hidden * 2,
             "num_hidden_layers": sizes.vision_layers,
             "num_attention_heads": sizes.heads,
             "image_size": sizes.picture,
             "patch_size": sizes.patch,
-            "projection_dim": sizes.vision_hidden,
         },
         text_config={
             "model_type": "llama",
@@ -163,10 +165,10 @@ def _config(tokenizer: Any, sizes: Sizes) -> Any:
             "tie_word_embeddings": True,
             **{name: value for name, value in ids.items() if value is not None},
         },
-        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
-        vision_feature_select_strategy="default",
-        vision_feature_layer=-1,
+        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
+        scale_factor=sizes.picture // sizes.patch // SIDE,
         tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
     )
 
 

@@ -21,7 +21,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from jobs.lake import write_atomically
-from jobs.tags.lesson_batches import Batch, Pupil, Recipe, divergence, drawn_round
+from jobs.tags.lesson_batches import Batch, Pupil, Recipe, divergence, drawn_round, with_fewer_words
 from jobs.tags.lessons import Lesson
 from models.tags.distillation import reply_loss
 from models.tags.looks import looks
@@ -114,13 +114,19 @@ class Training:
         number, place = divmod(self.step, self.recipe.round_steps)
         if self._round[0] != number:
             self._round = (number, drawn_round(number, self.recipe, self.lessons, self.wrong_N))
-        return self.pupil.batch(self._round[1][place])
+        members = self._round[1][place]
+        if self.recipe.has_looks:
+            dice = np.random.default_rng([self.recipe.seed, self.step, 13])
+            members = [(with_fewer_words(lesson, dice), task) for lesson, task in members]
+        return self.pupil.batch(members)
 
     def _looked_at(self, batch: Batch) -> Batch:
         """The batch with another look at its pictures, drawn from the step's seed."""
         if not self.recipe.has_looks or "pixel_values" not in batch.inputs:
             return batch
-        return batch._replace(inputs={**batch.inputs, "pixel_values": looks(batch.inputs["pixel_values"])})
+        shown = batch.inputs["pixel_values"]  # (..., 3, side, side)
+        seen = looks(shown.flatten(0, -4)).view_as(shown)
+        return batch._replace(inputs={**batch.inputs, "pixel_values": seen})
 
     def _end_of_round(self, losses: Mapping[str, float]) -> None:
         """At the end of a round: keep the best weights, see what is hard now, and stop where nothing gets better."""

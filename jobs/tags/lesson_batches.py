@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from models.tags.distillation import (
     top_k_divergence,
     with_hard_examples,
 )
+from models.tags.fewer_words import fewer_words
 from models.tags.handbook import Page, page_for
 from models.tags.prompt import Task, prompt_for
 
@@ -47,7 +48,7 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup_share: float = 0.05
-    has_looks: bool = False  # pictures are another look at every step (for a tower that is trained from nothing)
+    has_looks: bool = False  # another look and fewer words at every step (for a student that is trained from nothing)
 
 
 class Batch(NamedTuple):
@@ -103,6 +104,16 @@ class Pupil:
             return inputs, self.student.reply_tokens(tags_reply(*given, sees_picture=has_picture)), None
         top = self.top_k_of(lesson.answer) if lesson.answer else None
         return inputs, self.student.reply_tokens(lesson.reply) if top is None else top.tokens.tolist(), top
+
+
+def with_fewer_words(lesson: Lesson, dice: np.random.Generator) -> Lesson:
+    """A lesson with a picture lacks some words of its note; one without stays as it is."""
+    if lesson.picture is None:
+        return lesson
+    title, body = (
+        fewer_words(text, lesson.reply, lesson.evidence, dice) for text in (lesson.note.title, lesson.note.body)
+    )
+    return replace(lesson, note=replace(lesson.note, title=title, body=body))
 
 
 def divergence(logits_BTV: Tensor, batch: Batch) -> Tensor | None:

@@ -42,8 +42,9 @@ def train(
     recipe = Recipe(settings.distill_steps, settings.seed, settings.rationale_weight, has_looks=is_compact)
     make_deterministic(settings.seed)
     student = new_student(config, lessons.training, inputs.pages)
-    if is_compact and not state.exists():  # else an earlier run has done so
-        open_eyes(student, lessons.training, round(recipe.steps * EYE_STEPS_SHARE), settings.seed)
+    if is_compact:
+        eye_steps, kept = round(recipe.steps * EYE_STEPS_SHARE), state.with_name("eyes.safetensors")
+        open_eyes(student, lessons.training, eye_steps, settings.seed, kept)
     rank = rank_for(student.network.num_parameters(), settings.lora_rank)
     num_tokens = student.network.get_input_embeddings().num_embeddings
     top_k_of = StoredTopK(top_k_room(lake), tokenizer_hash(student.tokenizer), num_tokens)

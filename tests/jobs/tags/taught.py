@@ -20,7 +20,7 @@ from tests.jobs.lakes import note, publish_notes, stage_rows
 
 DAY = "2026-03-02"
 MATERIALS, COLOURS = ("oak", "steel", "linen", "棉"), ("red", "blue", "green")
-TINY = Sizes(vocabulary=320, hidden=16, layers=1, heads=2, picture=28, vision_hidden=8, vision_layers=1)
+TINY = Sizes(vocabulary=320, hidden=16, layers=1, heads=2, picture=32, vision_hidden=8, vision_layers=1)
 
 
 def title(number: int) -> str:
@@ -125,7 +125,7 @@ def texts() -> list[str]:
 
 
 def tiny_student(folder: Path, seed: int = 1) -> Path:
-    """A real LLaVA of some ten thousand weights, saved as a user's own student would be."""
+    """A real Idefics3 of some ten thousand weights, saved as a user's own student would be."""
     as_folder(compact_student(texts(), seed, TINY), folder)
     return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 import jobs.tags.distill_training
 from jobs.tags.compact_student import compact_student
 from jobs.tags.distill_training import Training
-from jobs.tags.lesson_batches import Pupil, Recipe, drawn_round
+from jobs.tags.lesson_batches import Pupil, Recipe, drawn_round, with_fewer_words
 from jobs.tags.lora import MAX_WHOLE, merged, rank_for, with_lora
 from jobs.tags.teacher_top_k import TopK
 from tests.jobs.tags.taught import TINY, lesson, texts
@@ -117,6 +118,16 @@ def test_a_note_that_was_not_judged_counts_as_hard_as_the_others_on_average(tmp_
     recipe = Recipe(100, 1, round_steps=90, batch_notes=1, hard_emphasis=2.0)
     rows = [row for batch in drawn_round(0, recipe, lessons, np.array([0.0, 1.0, np.nan])) for row in batch]
     assert [sum(row[0] is x for row in rows) for x in lessons] == [15, 45, 30]  # weights 1, 3 and 2
+
+
+def test_a_note_with_a_picture_lacks_words_that_its_reply_does_not_repeat(tmp_path: Path) -> None:
+    whole, dice = lesson(3, tmp_path / "images"), np.random.default_rng(1)  # "Chair 3 of 棉", "Light and dry."
+    fewer = [with_fewer_words(whole, dice) for _ in range(30)]
+    words = {word for x in fewer for word in ("Chair", "棉", "dry.") if word not in f"{x.note.title} {x.note.body}"}
+    assert words == {"Chair", "dry."}
+    assert all((x.note.hashtags, x.reply, x.picture) == (whole.note.hashtags, whole.reply, whole.picture) for x in fewer)
+    blind = dataclasses.replace(whole, picture=None)
+    assert with_fewer_words(blind, dice) is blind
 
 
 def test_each_round_judges_other_notes_until_all_had_their_turn(tmp_path: Path) -> None:

@@ -10,8 +10,12 @@ import pytest
 import torch
 
 from jobs.tags.compact_student import compact_student
+from jobs.tags.distill_training import Training
 from jobs.tags.first_sight import open_eyes, seen_values
+from jobs.tags.lesson_batches import Pupil, Recipe
+from jobs.tags.student_model import StudentModel
 from models.tags.looks import looks
+from models.tags.prompt import NoteText, prompt_for
 from tests.jobs.tags.taught import TINY, lesson, texts
 
 
@@ -34,11 +38,11 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     found = []
     for _ in range(2):
         student = compact_student(texts(), 1, TINY)
-        before = student.network.model.vision_tower.embeddings.patch_embedding.weight.clone()
+        before = student.network.model.vision_model.embeddings.patch_embedding.weight.clone()
         open_eyes(student, lessons, 20, seed=3)
         found.append({name: value.numpy().tobytes() for name, value in student.network.state_dict().items()})
     assert found[0] == found[1]
-    assert not torch.equal(student.network.model.vision_tower.embeddings.patch_embedding.weight, before)
+    assert not torch.equal(student.network.model.vision_model.embeddings.patch_embedding.weight, before)
 
 
 def test_where_no_picture_teaches_anything_the_student_stays_as_it_is(tmp_path: Path) -> None:
@@ -46,6 +50,48 @@ def test_where_no_picture_teaches_anything_the_student_stays_as_it_is(tmp_path: 
     before = {name: value.clone() for name, value in student.network.state_dict().items()}
     open_eyes(student, [lesson(n, tmp_path / "images") for n in range(2)], 5, seed=3)
     assert all(torch.equal(value, before[name]) for name, value in student.network.state_dict().items())
+    assert all(weight.requires_grad for weight in student.network.parameters())
+
+
+def eyes_of(student: StudentModel) -> dict[str, bytes]:
+    is_eye = ("model.vision_model", "model.connector")
+    weights = student.network.state_dict().items()
+    return {name: value.numpy().tobytes() for name, value in weights if name.startswith(is_eye)}
+
+
+def test_what_the_eyes_learnt_stays_while_the_student_learns_to_speak(tmp_path: Path) -> None:
+    student, lessons = compact_student(texts(), 1, TINY), [lesson(n, tmp_path / "images") for n in range(12)]
+    open_eyes(student, lessons, 5, seed=3)
+    seen, head = eyes_of(student), student.network.lm_head.weight.clone()
+    training = Training(Pupil(student, {}), Recipe(3, 1, round_steps=3, has_looks=True), lessons[:9], lessons[9:])
+    assert not any("vision" in name or "connector" in name for name in training.weights)
+    training.run()
+    assert eyes_of(student) == seen
+    assert not torch.equal(student.network.lm_head.weight, head)
+
+
+def test_a_rerun_takes_what_the_eyes_learnt_from_where_an_earlier_one_left_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, lessons = tmp_path / "room" / "eyes.safetensors", [lesson(n, tmp_path / "images") for n in range(12)]
+    first, second = (compact_student(texts(), 1, TINY) for _ in range(2))
+    open_eyes(first, lessons, 5, seed=3, kept=kept)
+    monkeypatch.delattr("jobs.tags.first_sight._learn_to_see")
+    open_eyes(second, lessons, 5, seed=3, kept=kept)
+    assert eyes_of(second) == eyes_of(first)
+    frozen = [{n for n, p in s.network.named_parameters() if not p.requires_grad} for s in (first, second)]
+    assert frozen[0] == frozen[1] == set(eyes_of(first))
+
+
+def test_the_four_vectors_of_a_picture_are_of_its_quarters(tmp_path: Path) -> None:
+    student, said = compact_student(texts(), 1, TINY), prompt_for(NoteText("Chair", ""), None, "tags", has_picture=True)
+    shown = student.prompt_inputs(said, lesson(0, tmp_path / "images").picture_bytes())
+    assert int((shown["input_ids"] == student.network.config.image_token_id).sum()) == 4
+    patches_BPW = torch.zeros(1, 16, TINY.vision_hidden)
+    patches_BPW[0, 2] = 1.0  # the third of four patches in the first row
+    connector = student.network.model.connector
+    is_changed = (connector(patches_BPW) - connector(0 * patches_BPW)).abs().sum(-1) > 0
+    assert is_changed.tolist() == [[False, True, False, False]]
 
 
 def test_another_look_moves_a_picture_and_leaves_its_colour() -> None:
