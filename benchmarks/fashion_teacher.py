@@ -38,7 +38,9 @@ NUM_PIECES = 1200
 CHAT = ("System:", "\nUser:", "\nAssistant:")  # of the template
 SIZE = Size(layers=6, vision_width=96, vision_inner=288, vision_layers=3)
 SHUFFLE = 4  # so many by so many patches become one vector
-LEFT_OUT_SHARE = 0.15  # of a title's words that a lesson leaves out
+# Of a title's words a lesson leaves out: who sees looks at the picture more where it cannot trust in words. Of these two
+# shares the blind teacher was better with the lower one (type 51.4 % against 49.9 on the transfer quarter).
+LEFT_OUT_SHARE = {True: 0.3, False: 0.15}  # by whether there are pictures
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class Teacher:
     def _tokens(self, note: int) -> tuple[list[int], int]:
         product, has_picture = self.school.products[note], self.school.has_pictures
         words = self.school.titles[note].split()
-        left = [word for word in words if self.rng.random() >= LEFT_OUT_SHARE] or words[:1]
+        left = [word for word in words if self.rng.random() >= LEFT_OUT_SHARE[has_picture]] or words[:1]
         text = note_of(product, " ".join(left))
         prompt = prompt_for(text, page_for(self.school.pages, text.category), "chain", has_picture=has_picture)
         chat = self.processor.apply_chat_template(prompt.messages(), tokenize=False, add_generation_prompt=True)
