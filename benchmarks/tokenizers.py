@@ -25,14 +25,11 @@ import scipy.sparse as sp
 
 from benchmarks.report import write
 from benchmarks.tokenizer_data import Items, figures, load, published
-from jobs.ids.fit_rqvae import fit as fit_rqvae
-from jobs.ids.recipe import Recipe
 from jobs.ids.settings import Quantizer
 from jobs.ids.tokenizers import Rows, fit_named
 from models.ids import category, community_tree, hierarchical, inputs, numeric
 from models.ids.health import row_groups
 from models.ids.pair_vectors import collaborative_vectors
-from models.ids.rqvae import Config as RQVAEConfig
 from models.ids.tokenizer import Codes, Vectors
 
 BEST = "community tree"
@@ -40,7 +37,6 @@ PUBLISHED = "published "
 CONTROL = "control: category path"
 COLLABORATIVE_DIM = 64
 HELD_OUT = 10
-EPOCHS = 100  # of the RQ-VAE: the default of the configuration
 LEAST_PERPLEXITY = 0.6
 
 Encode = Callable[[Vectors], Codes] | None
@@ -91,12 +87,6 @@ def named(name: str, has_new: bool = True, **settings: Any) -> Callable[[Items, 
     return run
 
 
-def plain_rqvae(items: Items, levels: int, seed: int) -> Made:
-    """TIGER's own losses and nothing else, with the codebooks as training leaves them."""
-    config = RQVAEConfig(items.x_ND.shape[1], levels)
-    return fit_rqvae(items.x_ND, config, Recipe(EPOCHS, seed), settling="no").codes_NL, None
-
-
 def sequential(items: Items, levels: int, seed: int) -> Made:
     return numeric.sequential_ids(
         items.history_M2[:, 1], len(items.ids), numeric.Config(levels)
@@ -121,7 +111,7 @@ TOKENIZERS: tuple[tuple[str, Callable[[Items, int, int], Made]], ...] = (
     ("residual k-means", named("residual_kmeans")),
     ("residual k-means, balanced", named("balanced")),
     ("RQ-VAE (the default)", named("rqvae")),
-    ("RQ-VAE, TIGER's losses alone", plain_rqvae),
+    ("RQ-VAE, identity loss", named("rqvae", has_new=False, identity_loss=100.0)),
     ("RQ-VAE, rotation trick", named("rqvae", has_new=False, gradient="rotation")),
     ("RQ-VAE with LETTER's losses", named("rqvae", has_new=False, collaborative_loss=0.02, diversity_loss=1e-4)),
     ("RQ-VAE with pairs (FORGE)", named("rqvae", has_new=False, pair_loss=1.0)),

@@ -30,9 +30,10 @@ class Quantizer:
 
 
     gradient: str = "straight"  # how an RQ-VAE's gradients pass its codes
-    collaborative_loss: float = 0.0  # weights of an RQ-VAE's losses beside its own: LETTER's two, and FORGE's of pairs
+    collaborative_loss: float = 0.0  # weights of an RQ-VAE's losses beside its own: LETTER's two, FORGE's of pairs,
     diversity_loss: float = 0.0
     pair_loss: float = 0.0
+    identity_loss: float = 0.0  # and the one that tells contents apart, at the price of what prefixes say (docs)
 
 
 INPUTS = ("text", "text_picture", "text_collaborative", "text_picture_collaborative")

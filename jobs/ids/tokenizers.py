@@ -102,21 +102,27 @@ def recipe_of(name: str, settings: Quantizer, codes: int, input_dim: int) -> dic
 
 def _rqvae(name: str, settings: Quantizer, codes: int, input_dim: int) -> tuple[Config, Recipe]:
     """Sizes and recipe of an RQ-VAE, or of RQ-KMeans+, under these settings."""
-    from jobs.ids.recipe import plus_recipe, separating_recipe
+    from jobs.ids.recipe import plus_recipe, tiger_recipe
     from models.ids.rqvae import Config, plus_config
 
     if name == "rq_kmeans_plus":
         return plus_config(input_dim, settings.levels, codes), plus_recipe(settings.epochs, settings.seed)
-    recipe = separating_recipe(settings.epochs, settings.seed)
+    recipe = tiger_recipe(settings.epochs, settings.seed)
     behaviour_dim = settings.collaborative_dim if settings.collaborative_loss else 0
     config = Config(
-        input_dim, settings.levels, codes, latent_dim=64, gradient=settings.gradient, behaviour_dim=behaviour_dim
+        input_dim,
+        settings.levels,
+        codes,
+        latent_dim=64 if settings.identity_loss else Config.latent_dim,
+        gradient=settings.gradient,
+        behaviour_dim=behaviour_dim,
     )
     weights = replace(
         recipe.weights,
         collaborative=settings.collaborative_loss,
         diversity=settings.diversity_loss,
         pair=settings.pair_loss,
+        identity=settings.identity_loss,
     )
     return config, replace(recipe, weights=weights)
 
@@ -138,7 +144,8 @@ def _fit_rqvae(name: str, rows: Rows, settings: Quantizer, codes: int, state: Pa
             behaviour_NE[~behaviour_NE.any(axis=1)] = np.nan
         beside = Beside(behaviour_NE, rows.pairs_P2 if settings.pair_loss else None)
     best = Training(config, recipe, rows.vectors_ND, rows.content_N, beside).run(state)
-    found = settled(model_of(config, best), rows.distinct, settings.seed, "balanced")
+    settling = "balanced" if recipe.weights.identity else "no"
+    found = settled(model_of(config, best), rows.distinct, settings.seed, settling)
     figures = {"epoch": float(best.epoch), **{f"{part} loss": value for part, value in best.loss.items()}}
     return Fitted(found.tokenizer, found.codes_NL[rows.content_N], figures)
 

@@ -193,7 +193,7 @@ def test_pictures_and_clicks_are_read_in_training_and_by_every_note_that_comes_l
         assign(lake, D3)
 
 
-@pytest.mark.parametrize("loss", ["collaborative_loss", "pair_loss", "diversity_loss"])
+@pytest.mark.parametrize("loss", ["collaborative_loss", "pair_loss", "diversity_loss", "identity_loss"])
 def test_losses_beside_its_own_change_what_an_rqvae_learns(lake: Lake, quick_publish: None, loss: str) -> None:
     publish_pairs(lake, D1, CHAIN)
     days_of(lake, ROOMY)
