@@ -27,7 +27,7 @@ import torch
 
 from benchmarks.report import write
 from jobs.ids.fit_rqvae import fit as fit_rqvae
-from jobs.ids.recipe import separating_recipe
+from jobs.ids.recipe import tiger_recipe
 from models.ids.health import health, row_groups
 from models.ids.lloyd import assign, lloyd
 from models.ids.residual_codes import ResidualTokenizer
@@ -153,9 +153,9 @@ def streaming(rows: int) -> dict[str, Any]:
 
 
 def rqvae(x_ND: Vectors, what: str) -> dict[str, Any]:
-    """The RQ-VAE with the recipe for IDs of one's own, on one thread as always."""
+    """The RQ-VAE as it is by default, on one thread as always."""
     threads = torch.get_num_threads()
-    took, fitted = timed(lambda: fit_rqvae(x_ND, RQVAEConfig(x_ND.shape[1], latent_dim=64), separating_recipe(100, seed=1)))
+    took, fitted = timed(lambda: fit_rqvae(x_ND, RQVAEConfig(x_ND.shape[1]), tiger_recipe(100, seed=1), settling="no"))
     torch.set_num_threads(threads)
     found = health(fitted.codes_NL, CODES, row_groups(x_ND))
     levels = {"perplexities": [level.perplexity for level in found.levels]}
