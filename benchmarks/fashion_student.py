@@ -23,7 +23,7 @@ from models.tags.prompt import NoteText
 NUM_STOPPING = 96  # lessons of the transfer part that say when to stop
 TOP_K = 12
 STEPS = 2500
-EYE_STEPS = 1000
+EYE_STEPS = 1600  # as many as the teacher's
 
 
 def make_student(shop: Shop, arm: Arm, teacher: LocalModel, folder: Path, seed: int) -> LocalModel:
