@@ -14,7 +14,8 @@ from stack.environment import API_USER, api_password
 from stack.home import Home, StackError
 
 TIMEOUT = 30.0
-NUM_TRIES = 6  # a server that was killed is restarted within seconds
+NUM_TRIES = 8  # 35 seconds: a server that was killed is restarted, which takes 15 on quiet cores
+LONGEST_PAUSE = 10.0
 
 
 class RestError(StackError):
@@ -111,7 +112,7 @@ class Airflow:
             except OSError as error:
                 if attempt == NUM_TRIES - 1:
                     raise StackError(f"the API server at {self.address} does not answer: {error}") from error
-                time.sleep(2.0**attempt * 0.5)
+                time.sleep(min(LONGEST_PAUSE, 2.0**attempt * 0.5))
         raise StackError(f"the API server at {self.address} refuses our login")
 
     def _log_in(self) -> str:
