@@ -16,11 +16,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
-from jobs.ids.settings import CHOICES
+from jobs.ids.settings import CHOICES as QUANTIZER_CHOICES
 from jobs.ids.settings import Quantizer as Quantizer
 from jobs.lake import Lake, LakeError, day_text
+from jobs.recommend.settings import CHOICES as RECOMMEND_CHOICES
+from jobs.recommend.settings import Recommend as Recommend
 from schemas.tables import table
 
+CHOICES = {**QUANTIZER_CHOICES, **RECOMMEND_CHOICES}
 FORMATS = ("parquet", "csv", "jsonl")
 MINILM = "minilm"
 
@@ -108,6 +111,7 @@ class Config:
     pairs: Pairs = Pairs()
     quantizer: Quantizer = field(default_factory=Quantizer)
     tags: Tags = Tags()
+    recommend: Recommend = field(default_factory=Recommend)
 
     def source(self, name: str) -> Source:
         """The source of a raw table. Raises `ConfigError` where the file names none."""
@@ -168,6 +172,7 @@ def load_config(file: str | Path) -> Config:
         pairs=_section(Pairs, raw, "pairs"),
         quantizer=_section(Quantizer, raw, "quantizer"),
         tags=_section(Tags, raw, "tags"),
+        recommend=_section(Recommend, raw, "recommend"),
     )
 
 

@@ -1,5 +1,6 @@
 """Every table of notemill, in the order the data flows: the data model. Those of tags stand in `tag_tables.py`,
-the health of semantic IDs in `id_tables.py`.
+the health of semantic IDs in `id_tables.py`,
+those of the recommender in `recommend_tables.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from schemas.expectations import (
     rows_against_last,
 )
 from schemas.id_tables import ID_TABLES
+from schemas.quarantine import quarantine
+from schemas.recommend_tables import RECOMMEND_TABLES
 from schemas.table import Column, Metric, Table
 from schemas.tag_tables import TAG_TABLES
 
@@ -71,22 +74,7 @@ RAW_USERS = Table(
 )
 
 
-def _quarantine(name: str) -> Table:
-    return Table(
-        name,
-        1,
-        "raw row that broke a rule, with the reason",
-        (
-            Column("reason", "string", "the rule it broke"),
-            Column("detail", "string", "what was seen, for a person"),
-            Column("record", "string", "the row as it came, as JSON"),
-            Column("source", "string", "the file it came from, relative to the source folder"),
-        ),
-        may_be_empty=True,
-    )
-
-
-NOTES_QUARANTINE = _quarantine("notes_quarantine")
+NOTES_QUARANTINE = quarantine("notes_quarantine")
 NOTES = Table(
     "notes",
     1,
@@ -130,7 +118,7 @@ NOTES = Table(
         psi("category[1]", "category", at_most=0.25),
     ),
 )
-EVENTS_QUARANTINE = _quarantine("events_quarantine")
+EVENTS_QUARANTINE = quarantine("events_quarantine")
 EVENTS = Table(
     "events",
     1,
@@ -337,6 +325,7 @@ PUBLISHED = (
     SEMANTIC_IDS,
     *ID_TABLES,
     *TAG_TABLES,
+    *RECOMMEND_TABLES,
 )
 BY_NAME = {table.name: table for table in INPUTS + PUBLISHED}
 

@@ -1,0 +1,239 @@
+"""The tables of the generative recommender: profiles, instructions to learn from, how well a recommender does, its lists.
+
+`schemas/tables.py` lists them after the tables they stand on.
+"""
+
+from __future__ import annotations
+
+from schemas.expectations import accounted, coverage, quarantined_share, rows_against_last
+from schemas.quarantine import quarantine
+from schemas.table import Column, Metric, Table
+
+UNKNOWN = "unknown"
+TASKS = ("next_item", "id_to_title", "title_to_id", "ids_to_title", "titles_to_id")
+SPLITS = ("train", "valid", "test")
+SOURCES = ("generative", "neighbours", "popular")
+ARMS = (
+    "popularity",
+    "item_knn",
+    "markov_knn",
+    "sasrec",
+    "generative",
+    "generative_mixed",
+    "free",
+    "free_grounded",
+)
+METRICS = ("hr", "ndcg", "hr_of_ids", "ndcg_of_ids", "valid_ids")
+
+USER_ID = Column("user_id", "string", "the user; an opaque id", matches=r"^\S.{0,255}$")
+NOTE_ID = Column("note_id", "string", "the note", matches=r"^\S.{0,255}$")
+SEMANTIC_ID = Column("semantic_id", "string", "its codes as text", matches=r"^(?:<[a-z]_\d+>)+$")
+GENDER = Column("gender", "string", f"as the user stated it, or {UNKNOWN}")
+AGE_BAND = Column("age_band", "string", f"such as 18-24, or {UNKNOWN}")
+MARITAL_STATUS = Column("marital_status", "string", "", one_of=("single", "married", UNKNOWN))
+CHILDREN = Column("children", "string", "whether there are children at home", one_of=("yes", "no", UNKNOWN))
+PROFILE = (GENDER, AGE_BAND, MARITAL_STATUS, CHILDREN)
+RECOMMENDER = Column(
+    "recommender", "string", "the generation of the recommender; empty where none is promoted yet"
+)
+
+USERS_QUARANTINE = quarantine("users_quarantine")
+USERS = Table(
+    "users",
+    1,
+    "user of whom the source has a profile",
+    (USER_ID, *PROFILE),
+    key=("user_id",),
+    companions=("users_quarantine",),
+    may_be_empty=True,
+    metrics=(accounted(), quarantined_share(at_most=0.2)),
+)
+INSTRUCTIONS = Table(
+    "recommend_instructions",
+    1,
+    "thing a recommender is asked to answer while it learns, in one language",
+    (
+        Column(
+            "instruction_id",
+            "string",
+            "hash of task, language, user, note and position",
+            matches="^[0-9a-f]{32}$",
+        ),
+        Column(
+            "task",
+            "string",
+            "what is asked: the next note, or the other name of notes (LC-Rec)",
+            one_of=TASKS,
+        ),
+        Column("language", "string", "of the template", one_of=("en", "zh")),
+        Column("user_id", "string", "whose history it is; null where none is asked about", nullable=True),
+        NOTE_ID,
+        SEMANTIC_ID,
+        Column("ts", "timestamp", "when the note was acted on, or written", unit="UTC, microseconds"),
+        Column(
+            "position",
+            "int",
+            "place of the note in the user's history, from 0; 0 without a user",
+            between=(0, None),
+        ),
+        Column("leave_one_out", "string", "a user's last is test, the one before valid", one_of=SPLITS),
+        Column("by_date", "string", "by the day: the last days are test, those before valid", one_of=SPLITS),
+        Column(
+            "history_note_ids", "array<string>", "what the user acted on before, oldest first; may be empty"
+        ),
+        Column("history_semantic_ids", "array<string>", "the same as codes"),
+        *PROFILE,
+        Column("instruction", "string", "the task in words"),
+        Column("input", "string", "profile and history, or the note, in words"),
+        Column("output", "string", "the answer"),
+        Column("generation", "string", "the quantizer that made the codes"),
+    ),
+    key=("instruction_id",),
+    metrics=(
+        Metric(
+            "answers_in_their_own_history",
+            "rows whose history reaches beyond what came before the answer",
+            "select count(*) from this where len(history_note_ids) > position",
+            at_most=0,
+        ),
+        Metric(
+            "uneven_histories",
+            "rows in which history_note_ids and history_semantic_ids differ in length",
+            "select count(*) from this where len(history_note_ids) <> len(history_semantic_ids)",
+            at_most=0,
+        ),
+        Metric(
+            "next_items",
+            "rows that ask for the next note",
+            "select count(*) from this where task = 'next_item'",
+            at_least=1,
+        ),
+        Metric(
+            "generations",
+            "generations in one partition",
+            "select count(distinct generation) from this",
+            at_most=1,
+        ),
+        Metric(
+            "later_answers_in_training",
+            "users whose test answer is not the last of their answers, or valid not before it (leave one out)",
+            "select count(*) from (select user_id from this where task = 'next_item' group by user_id "
+            "having coalesce(max(position) filter (leave_one_out = 'train'), -1) >= "
+            "coalesce(min(position) filter (leave_one_out = 'valid'), 2147483647) or "
+            "coalesce(max(position) filter (leave_one_out <> 'test'), -1) >= "
+            "coalesce(min(position) filter (leave_one_out = 'test'), 2147483647))",
+            at_most=0,
+        ),
+        Metric(
+            "training_after_test",
+            "by date: training rows that are not before every test row",
+            "select count(*) from this where by_date = 'train' and ts >= (select min(ts) from this where by_date = 'test')",
+            at_most=0,
+        ),
+        coverage("notes", at_least=1.0),
+    ),
+)
+RECOMMENDER_METRICS = Table(
+    "recommender_metrics",
+    1,
+    "figure of one way to recommend, on the held-out answers of one recommender's training",
+    (
+        Column("recommender", "string", "the generation of the recommender"),
+        Column(
+            "arm",
+            "string",
+            "the way to recommend: baselines, and the recommender by its ways of decoding",
+            one_of=ARMS,
+        ),
+        Column("slice", "string", "all; warm, cold; popularity: Q1 to Q4; category: NAME"),
+        Column(
+            "metric",
+            "string",
+            "hr, ndcg: of notes, a shared ID shares its hit; _of_ids: of IDs",
+            one_of=METRICS,
+        ),
+        Column("k", "int", "length of the list; for valid_ids of the beam", between=(1, None)),
+        Column("value", "double", "the figure", between=(0, 1)),
+        Column("low", "double", "lower end of its 95 % interval over users", between=(0, 1)),
+        Column("high", "double", "upper end", between=(0, 1)),
+        Column("num_cases", "bigint", "held-out answers it is over", between=(1, None)),
+    ),
+    key=("recommender", "arm", "slice", "metric", "k"),
+    may_be_empty=True,
+    metrics=(
+        Metric(
+            "figures_without_floor",
+            "recommenders with a neural figure and none of the counting baselines",
+            "select count(*) from (select recommender from this group by recommender "
+            "having not bool_or(arm = 'popularity') or not bool_or(arm = 'markov_knn'))",
+            at_most=0,
+        ),
+        Metric(
+            "outside_interval",
+            "figures that are outside their own interval",
+            "select count(*) from this where value < low - 1e-9 or value > high + 1e-9",
+            at_most=0,
+        ),
+    ),
+)
+RECOMMENDATIONS = Table(
+    "recommendations",
+    1,
+    "note recommended to an active user, the best first",
+    (
+        USER_ID,
+        Column("rank", "int", "1 for the best", between=(1, None)),
+        NOTE_ID,
+        SEMANTIC_ID,
+        Column(
+            "score",
+            "double",
+            "generative: log-probability of the ID; neighbours: sum of pair scores; popular: users",
+        ),
+        Column(
+            "source", "string", "what recommended it: see docs/recommend.md on the fallbacks", one_of=SOURCES
+        ),
+        Column("num_history", "int", "notes of the user's history that it was made from", between=(0, None)),
+        RECOMMENDER,
+    ),
+    key=("user_id", "rank"),
+    may_be_empty=True,
+    metrics=(
+        coverage("notes", at_least=1.0),
+        coverage("semantic_ids", at_least=1.0),
+        Metric(
+            "users_without_list",
+            "active users of the window less users with a list",
+            "select num_active_users - (select count(distinct user_id) from this) from counts",
+            at_least=0,
+            at_most=0,
+        ),
+        Metric(
+            "repeated_notes",
+            "notes that stand twice in a user's list",
+            "select count(*) - count(distinct (user_id, note_id)) from this",
+            at_most=0,
+        ),
+        Metric(
+            "rank_gaps",
+            "users whose ranks are not 1, 2, 3, ...",
+            "select count(*) from (select user_id from this group by user_id having max(rank) <> count(*))",
+            at_most=0,
+        ),
+        Metric(
+            "unordered_scores",
+            "notes that score above the one before them from the same source",
+            "select count(*) from this a join this b on a.user_id = b.user_id and b.rank = a.rank + 1 "
+            "where a.source = b.source and b.score > a.score + 1e-9",
+            at_most=0,
+        ),
+        Metric(
+            "scores_not_finite",
+            "scores that are no number",
+            "select count(*) from this where not isfinite(score)",
+            at_most=0,
+        ),
+        rows_against_last(at_least=0.2, at_most=5.0),
+    ),
+)
+RECOMMEND_TABLES = (USERS_QUARANTINE, USERS, INSTRUCTIONS, RECOMMENDER_METRICS, RECOMMENDATIONS)
