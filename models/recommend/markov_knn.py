@@ -37,12 +37,16 @@ MATRICES = ("next", "near")
 
 @dataclass(frozen=True)
 class Config:
-    """`doubt` is added to the times an item was followed, `shrink` to the root of two items' users."""
+    """`doubt` is added to the times an item was followed, `shrink` to the root of two items' users.
 
-    decay: float = 0.8
-    mix: float = 2.0
+    The first four have the best sum of NDCG@10 on the validation answers of Amazon Scientific and Beauty, each as a share of
+    the best there, of a grid of 320; alone either set would gain less than 0.002. `keep` and `longest` bound memory.
+    """
+
+    decay: float = 0.7
+    mix: float = 0.7
     doubt: float = 6.0
-    shrink: float = 100.0
+    shrink: float = 25.0
     keep: int = 200
     longest: int = 200
 
