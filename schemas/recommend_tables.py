@@ -28,9 +28,11 @@ METRICS = ("hr", "ndcg", "hr_of_ids", "ndcg_of_ids", "valid_ids")
 USER_ID = Column("user_id", "string", "the user; an opaque id", matches=r"^\S.{0,255}$")
 NOTE_ID = Column("note_id", "string", "the note", matches=r"^\S.{0,255}$")
 SEMANTIC_ID = Column("semantic_id", "string", "its codes as text", matches=r"^(?:<[a-z]_\d+>)+$")
-GENDER = Column("gender", "string", f"as the user stated it, or {UNKNOWN}")
-AGE_BAND = Column("age_band", "string", f"such as 18-24, or {UNKNOWN}")
-MARITAL_STATUS = Column("marital_status", "string", "", one_of=("single", "married", UNKNOWN))
+# One word, without the signs that mean something in a prompt. Spelt out, since Spark and Python differ on what \w is.
+PROFILE_WORD = r"^[0-9a-z\u00df-\u024f\u4e00-\u9fff][0-9a-z\u00df-\u024f\u4e00-\u9fff+-]{0,31}$"
+GENDER = Column("gender", "string", f"as the user stated it, one word in lower case, or {UNKNOWN}", matches=PROFILE_WORD)
+AGE_BAND = Column("age_band", "string", f"such as 18-24 or 60+, or {UNKNOWN}", matches=PROFILE_WORD)
+MARITAL_STATUS = Column("marital_status", "string", "as the user stated it", one_of=("single", "married", UNKNOWN))
 CHILDREN = Column("children", "string", "whether there are children at home", one_of=("yes", "no", UNKNOWN))
 PROFILE = (GENDER, AGE_BAND, MARITAL_STATUS, CHILDREN)
 RECOMMENDER = Column(
@@ -46,7 +48,14 @@ USERS = Table(
     key=("user_id",),
     companions=("users_quarantine",),
     may_be_empty=True,
-    metrics=(accounted(), quarantined_share(at_most=0.2)),
+    metrics=(
+        accounted(),
+        quarantined_share(at_most=0.2),
+        rows_against_last(at_least=0.5, at_most=3.0),
+        Metric("genders", "different values of gender", "select count(distinct gender) from this", at_most=20),
+        # Each is a word that a recommender learns: ages in years, or something else altogether, are no bands.
+        Metric("age_bands", "different values of age_band", "select count(distinct age_band) from this", at_most=30),
+    ),
 )
 INSTRUCTIONS = Table(
     "recommend_instructions",
