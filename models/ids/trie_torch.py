@@ -125,10 +125,24 @@ def constrained_topk(trie: DeviceTrie, beams: Beams, log_prob_QBK: Tensor, num_b
         raise ValueError(f"the beams are whole IDs of {depth} codes: nothing follows them")
     _require_vocabulary(trie, depth, log_prob_QBK)
     found = candidates(trie, depth, beams.state_QB)
-    log_prob_QBW = log_prob_QBK.gather(-1, found.code_W).masked_fill(~found.is_allowed_W, MINUS_INFINITY)
+    return best(beams, found, allowed(trie, depth, found, log_prob_QBK), num_beams)
+
+
+def allowed(trie: DeviceTrie, depth: int, found: Candidates, log_prob_K: Tensor) -> Tensor:
+    """log_prob_W of the candidates, minus infinity where there is none: [..., W]."""
+    is_every_code = isinstance(trie.levels[depth], DenseRows)  # in order, so that nothing need be looked up
+    log_prob_W = log_prob_K if is_every_code else log_prob_K.gather(-1, found.code_W)
+    return log_prob_W.masked_fill(~found.is_allowed_W, MINUS_INFINITY)
+
+
+def best(beams: Beams, found: Candidates, log_prob_QBW: Tensor, num_beams: int) -> Beams:
+    """The same from candidates whose log-probabilities are known (minus infinity where there is none)."""
+    depth = beams.code_QBL.shape[-1]
     score_QX = (beams.score_QB[..., None] + log_prob_QBW).flatten(1)  # X = B x W
     missing = max(0, num_beams - score_QX.shape[1])
-    score_QB, at_QB = pad(score_QX, (0, missing), value=MINUS_INFINITY).topk(num_beams, dim=1)
+    if missing:
+        score_QX = pad(score_QX, (0, missing), value=MINUS_INFINITY)
+    score_QB, at_QB = score_QX.topk(num_beams, dim=1)
     is_dead_QB, width = score_QB == MINUS_INFINITY, found.code_W.shape[-1]
     at_QB = torch.where(is_dead_QB, _own_places(beams, num_beams) * width, at_QB)
     parent_QB = at_QB // width
