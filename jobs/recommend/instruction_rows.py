@@ -28,12 +28,12 @@ def instruction_rows(
 
     Of a row that stands there in several languages one is taken where no `languages` are named.
     """
-    if split not in SPLIT_NAMES or part not in SPLITS:
-        raise ValueError(f"there is no split {split!r} with a part {part!r}")
+    if part not in SPLITS:
+        raise ValueError(f"there is no part {part!r}: parts are {', '.join(SPLITS)}")
     one = "" if languages else ONE_LANGUAGE
     query = (
-        f"select {', '.join(COLUMNS)} from read_parquet($files) where {split} = $part and list_contains($tasks, task) "
-        f"and (len($languages) = 0 or list_contains($languages, language)) {one} "
+        f"select {', '.join(COLUMNS)} from read_parquet($files) where {_split(split)} = $part "
+        f"and list_contains($tasks, task) and (len($languages) = 0 or list_contains($languages, language)) {one} "
         "order by task, user_id, position, note_id, language, instruction_id"
     )
     values = {
@@ -55,12 +55,36 @@ def instruction_rows(
             )
 
 
+def training_histories(lake: Lake, day: str, split: str) -> Iterator[list[str]]:
+    """The notes of every user up to the last training row, oldest first."""
+    query = (
+        "select user_id, history_note_ids, note_id from read_parquet($files) "
+        f"where {_split(split)} = 'train' and task = 'next_item' {ONE_LANGUAGE} order by user_id, position"
+    )
+    user, notes = None, list[str]()
+    for batch in _queried(query, {"files": lake.files(INSTRUCTIONS, day)}):
+        for row in batch:
+            if row["user_id"] != user:
+                if notes:
+                    yield notes
+                user, notes = row["user_id"], list(row["history_note_ids"])
+            notes.append(row["note_id"])
+    if notes:
+        yield notes
+
+
 def training_profiles(lake: Lake, day: str) -> list[Profile]:
     """All profiles that rows have, in order."""
     fields = ", ".join(Profile._fields)
     query = f"select distinct {fields} from read_parquet($files) order by all"
     values = {"files": lake.files(INSTRUCTIONS, day)}
     return [Profile(**found) for batch in _queried(query, values) for found in batch]
+
+
+def _split(name: str) -> str:
+    if name not in SPLIT_NAMES:
+        raise ValueError(f"there is no split {name!r}: splits are {', '.join(SPLIT_NAMES)}")
+    return name
 
 
 def _queried(query: str, values: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:

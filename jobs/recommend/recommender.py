@@ -10,18 +10,20 @@ card.md                           for people
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from jobs.artifact import Artifacts
 from jobs.lake import Lake, LakeError
 from jobs.recommend.base_model import id_tokens_of
+from jobs.recommend.collaborative import Collaborative, open_collaborative
 from jobs.recommend.examples import prompt_tokens
 from jobs.recommend.training_process import open_network
 from jobs.staging import file_hash
+from models.recommend.decoding import Decoder, Prompt, causal_decoder, encoder_decoder
 from models.recommend.id_tokens import IdTokens
 from models.recommend.prompts import Profile, next_item, prompt_text, terse
 
@@ -37,6 +39,7 @@ class Recommender:
     tokenizer: Any
     id_tokens: IdTokens
     manifest: dict[str, Any]
+    collaborative: Collaborative
 
     @property
     def is_encoder_decoder(self) -> bool:
@@ -52,8 +55,17 @@ class Recommender:
         language = str(self.manifest["language"])
         return [prompt_text(next_item(profile, history, "", language)) for profile, history in pairs]
 
-    def prompt_rows(self, histories: list[list[str]], profiles: list[Profile]) -> tuple[Tensor, Tensor]:
-        """token_QT and mask_QT. Raises `LakeError` where a history has a code that is not of the vocabulary."""
+    @cached_property
+    def decoder(self) -> Decoder:
+        """The network as the beam search asks it: probabilities among a level's codes, as it learned."""
+        build = encoder_decoder if self.is_encoder_decoder else causal_decoder
+        return build(self.network, self.id_tokens, among_codes=True)
+
+    def prompt(self, histories: list[list[str]], profiles: list[Profile]) -> Prompt:
+        """Semantic IDs of users' notes, oldest first, and profiles as the network reads them.
+
+        Raises `LakeError` where a history has a code that is not of the vocabulary.
+        """
         found = prompt_tokens(self.tokenizer, self.prompt_texts(histories, profiles))
         history = int(self.manifest["settings"]["history"])
         for tokens, asked in zip(found, histories, strict=True):
@@ -84,9 +96,8 @@ def load_recommender(lake: Lake, generation: str) -> Recommender:
 
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     network = open_network(folder, manifest["is_encoder_decoder"]).eval()
-    return Recommender(
-        generation, network, tokenizer, id_tokens_of(tokenizer, tuple(manifest["sizes"])), manifest
-    )
+    id_tokens = id_tokens_of(tokenizer, tuple(manifest["sizes"]))
+    return Recommender(generation, network, tokenizer, id_tokens, manifest, open_collaborative(folder))
 
 
 def _require_quantizer(lake: Lake, generation: str, manifest: dict[str, Any]) -> None:
@@ -103,11 +114,11 @@ def _require_quantizer(lake: Lake, generation: str, manifest: dict[str, Any]) ->
         )
 
 
-def _padded(tokens: list[list[int]], pad: int, on_the_left: bool) -> tuple[Tensor, Tensor]:
+def _padded(tokens: list[list[int]], pad: int, on_the_left: bool) -> Prompt:
     width = max(map(len, tokens), default=0)
     token_QT = np.full((len(tokens), width), pad, dtype=np.int64)
     mask_QT = np.zeros_like(token_QT)
     for row, found in enumerate(tokens):
         at = slice(width - len(found), width) if on_the_left else slice(0, len(found))
         token_QT[row, at], mask_QT[row, at] = found, 1
-    return torch.from_numpy(token_QT), torch.from_numpy(mask_QT)
+    return Prompt(torch.from_numpy(token_QT), torch.from_numpy(mask_QT))

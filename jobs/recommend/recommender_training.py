@@ -14,6 +14,7 @@ from jobs.config import Config
 from jobs.lake import Lake, LakeError, write_atomically
 from jobs.recommend.adapters import merged, with_adapters
 from jobs.recommend.base_model import Base, compact_base, is_compact, language_model_base
+from jobs.recommend.collaborative import fit_collaborative, save_collaborative
 from jobs.recommend.examples import (
     Examples,
     Lesson,
@@ -58,6 +59,7 @@ def build(
     network = with_learned(open_network(room / BASE, recipe.is_encoder_decoder), recipe, learned)
     network.save_pretrained(folder)
     base.tokenizer.save_pretrained(folder)
+    save_collaborative(folder, fit_collaborative(lake, day, settings.split))
     facts = facts_of(day, settings, inputs, base, recipe, learned)
     write_atomically(folder / "card.md", recommender_card(generation, facts).encode())
     return facts

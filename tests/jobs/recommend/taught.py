@@ -49,10 +49,7 @@ def make_quantizer(lake: Lake, generation: str = "g1", salt: str = "") -> None:
 def rings(num_users: int, length: int) -> dict[str, list[str]]:
     """Users who act on notes in a ring, each from another one on."""
     names = sorted(NOTES)
-    return {
-        f"u{u:03d}": [names[(u + step * (1 + u % 2)) % len(names)] for step in range(length)]
-        for u in range(num_users)
-    }
+    return {f"u{u:03d}": [names[(u + step) % len(names)] for step in range(length)] for u in range(num_users)}
 
 
 def rows_of(histories: dict[str, list[str]], history: int = 5, mixed: bool = False) -> Rows:
@@ -70,7 +67,9 @@ def rows_of(histories: dict[str, list[str]], history: int = 5, mixed: bool = Fal
                 titles = [title(known) for known in before]
                 asked.append(("ids_to_title", ids_to_title(profile, ids, title(note_id), "en")))
                 asked.append(("titles_to_id", titles_to_id(profile, titles, semantic_id(note_id), "en")))
-            found += [row_of(task, user, note_id, position, before, split, profile, said) for task, said in asked]
+            found += [
+                row_of(task, user, note_id, position, before, split, profile, said) for task, said in asked
+            ]
     if mixed:
         for note_id in NOTES:
             told = id_to_title(semantic_id(note_id), title(note_id), "en")
@@ -81,7 +80,14 @@ def rows_of(histories: dict[str, list[str]], history: int = 5, mixed: bool = Fal
 
 
 def row_of(
-    task: str, user: str | None, note_id: str, position: int, before: list[str], split: str, profile: Profile, said: Any
+    task: str,
+    user: str | None,
+    note_id: str,
+    position: int,
+    before: list[str],
+    split: str,
+    profile: Profile,
+    said: Any,
 ) -> dict[str, Any]:
     """One row of the table."""
     name = f"{task} {user} {note_id} {position}"
