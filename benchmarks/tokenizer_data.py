@@ -51,11 +51,8 @@ class Items(NamedTuple):
 
 def load(source: Path, cache: Path, encoder: str) -> Items:
     """Read, embed what is not in the cache, and pair consecutive interactions of a user by the split of the second."""
-    for needed in ("items.jsonl", "interactions.parquet"):
-        if not (source / needed).exists():
-            raise SystemExit(f"{source / needed} is not there: --source is a folder with both files of a set")
-    items = [json.loads(line) for line in (source / "items.jsonl").read_text(encoding="utf-8").splitlines()]
-    paths = [_path(item) for item in items]
+    items = read_items(source)
+    paths = [path_of(item) for item in items]
     texts = [_text(item, path) for item, path in zip(items, paths, strict=True)]
     _, first, content = np.unique(texts, return_index=True, return_inverse=True)
     x_ND = _vectors(texts, cache / f"{source.name}.npz", encoder)[first][content]
@@ -65,7 +62,15 @@ def load(source: Path, cache: Path, encoder: str) -> Items:
     return Items(source.name, ids, x_ND, content_N, without_root(paths), history_M2, pairs)
 
 
-def _path(item: dict[str, Any]) -> tuple[str, ...]:
+def read_items(source: Path) -> list[dict[str, Any]]:
+    """The items of a set as they lie in its folder; ends with a message where a file of it is missing."""
+    for needed in ("items.jsonl", "interactions.parquet"):
+        if not (source / needed).exists():
+            raise SystemExit(f"{source / needed} is not there: --source is a folder with both files of a set")
+    return [json.loads(line) for line in (source / "items.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def path_of(item: dict[str, Any]) -> tuple[str, ...]:
     """Scientific holds one path as text, Beauty several as lists, of which the first counts."""
     found = item.get("categories") or ""
     return category_path(found) if isinstance(found, str) else tuple(found[0])
