@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -45,20 +46,19 @@ def deployed_arm(settings: Recommend) -> str:
     return "generative_mixed" if settings.guidance < 1 else "generative"
 
 
-def beams_needed(settings: Recommend) -> int:
-    """So many that `top` IDs are left where those of the whole history are masked."""
-    return max(settings.beams, settings.top + (settings.history if settings.exclude_seen else 0))
-
-
 def counting_arms(judging: Judging, sequences: Sequences) -> dict[str, Earned]:
     """Popularity, neighbours of items, and the Markov chain beside them."""
     num_items = judging.catalogue.trie.num_notes
-    fitted: dict[str, Callable[[], Scores]] = {
+    fits: dict[str, Callable[[], Scores]] = {
         "popularity": lambda: popularity.fit(sequences, num_items).scores,
         "item_knn": lambda: item_knn.fit(sequences, num_items, item_knn.Config()).scores,
         "markov_knn": lambda: markov_knn.fit(sequences, num_items, markov_knn.Config()).scores,
     }
-    return {arm: timed(arm, lambda fit=fit: scored(judging, fit())) for arm, fit in fitted.items()}  # type: ignore[misc]
+
+    def fitted(fit: Callable[[], Scores]) -> Earned:
+        return scored(judging, fit())
+
+    return {arm: timed(arm, partial(fitted, fit)) for arm, fit in fits.items()}
 
 
 def scored(judging: Judging, scores: Scores) -> Earned:
@@ -69,13 +69,10 @@ def scored(judging: Judging, scores: Scores) -> Earned:
 def decoded_arms(judging: Judging, search: Search) -> tuple[dict[str, Earned], Leaves, Leaves]:
     """The recommender alone, mixed with the collaborative scorer, and free of the catalogue; with the lists of the deployed
     way and of the free one."""
-    arms = ("generative", deployed_arm(judging.settings))
-    lists = dict[str, Leaves]()
-    found = {
-        arm: timed(arm, lambda arm=arm: _kept(arm, lists, judging, search)) for arm in dict.fromkeys(arms)
-    }  # type: ignore[misc]
-    found["free"] = timed("free", lambda: _kept("free", lists, judging, search))
-    return found, lists[arms[1]], lists["free"]
+    deployed, lists = deployed_arm(judging.settings), dict[str, Leaves]()
+    arms = dict.fromkeys(("generative", deployed, "free"))
+    found = {arm: timed(arm, partial(_kept, arm, lists, judging, search)) for arm in arms}
+    return found, lists[deployed], lists["free"]
 
 
 def _kept(arm: str, lists: dict[str, Leaves], judging: Judging, search: Search) -> Earned:
@@ -86,7 +83,7 @@ def _kept(arm: str, lists: dict[str, Leaves], judging: Judging, search: Search) 
 def decoded(arm: str, judging: Judging, search: Search) -> Leaves:
     """The lists of one way of decoding, as many IDs as `recommend` asks for."""
     settings, asked = judging.settings, asked_of(judging)
-    num_beams = min(beams_needed(settings), judging.catalogue.trie.num_leaves)
+    num_beams = min(settings.num_beams, judging.catalogue.trie.num_leaves)
     if arm == "free":
         return search.free(asked, num_beams)
     guidance = settings.guidance if arm == "generative_mixed" else 1.0

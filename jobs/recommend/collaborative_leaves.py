@@ -22,7 +22,9 @@ NAMED = 200  # notes that the scorer names for a user: as many as it keeps neigh
 
 def leaves_of(found: Collaborative, catalogue: CatalogueTrie) -> Items:
     """leaf_N1: the leaf of every note that the scorer knows, -1 where the day has it not, and at the end for no note."""
-    place_N = np.asarray(pc.fill_null(pc.index_in(found.note_ids, value_set=catalogue.note_ids), PAD)).astype(np.int64)
+    place_N = np.asarray(pc.fill_null(pc.index_in(found.note_ids, value_set=catalogue.note_ids), PAD)).astype(
+        np.int64
+    )
     leaf_N = np.searchsorted(catalogue.trie.note_indptr_S1, place_N, side="right") - 1
     return np.append(np.where(place_N == PAD, PAD, leaf_N), PAD).astype(np.int64)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-
 from jobs.lake import Lake
 from jobs.recommend.arms import Judging
 from jobs.recommend.held_out import note_places

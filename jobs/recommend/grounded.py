@@ -45,7 +45,8 @@ def grounded(lake: Lake, quantizer: str, trie: Trie, free: Leaves, depth: int) -
     if len(leaf_codes_SL) > MAX_LEAVES:
         log.info("free_grounded   left out: %d IDs are more than %d", len(leaf_codes_SL), MAX_LEAVES)
         return None
-    found_M = nearest(*(torch.from_numpy(vector_XE) for vector_XE in vectors), top=1).place_QR[:, 0].numpy()
+    lost_ME, leaf_SE = (torch.from_numpy(vector_XE) for vector_XE in vectors)
+    found_M = nearest(lost_ME, leaf_SE, top=1).place_QR[:, 0].numpy()
     kept.leaf_QB[is_lost_QB] = found_M[at_M.reshape(-1)]
     kept.codes_QBL[is_lost_QB] = leaf_codes_SL[kept.leaf_QB[is_lost_QB]]
     return kept

@@ -87,7 +87,9 @@ def generated(serving: Serving, users: Sequence[dict[str, Any]]) -> list[list[Ca
         best = sorted(((-round(score, DECIMALS), leaf) for leaf, score in scored if leaf >= 0))
         codes = dict(zip(leaves.leaf_QB[number].tolist(), leaves.codes_QBL[number].tolist(), strict=True))
         most = serving.top + len(users[row]["note_ids"])
-        found[row] = spelt(search.catalogue, [(leaf, -score + 0.0, codes[leaf]) for score, leaf in best], most)
+        found[row] = spelt(
+            search.catalogue, [(leaf, -score + 0.0, codes[leaf]) for score, leaf in best], most
+        )
     return found
 
 

@@ -47,11 +47,6 @@ class Speaker(NamedTuple):
     trie: str = ""
 
 
-def beams_needed(settings: Recommend) -> int:
-    """So many that `top` IDs are left where those of the whole history are masked."""
-    return max(settings.beams, settings.top + (settings.history if settings.exclude_seen else 0))
-
-
 def speaker_of(lake: Lake, day: str) -> Speaker:
     """Who speaks on a day. Raises `LakeError` where the day's IDs are of another generation than the recommender's, or their
     trie is missing, stale or damaged."""
@@ -113,13 +108,15 @@ def stage(config: Config, lake: Lake, plan: Plan, days: list[str]) -> None:
         popular = popular_notes(acted, ids, 2 * settings.top + settings.history)
         speaker = Speaker(**plan.artifacts)
         serving = Serving(
-            str(lake.root), plan.day, speaker.recommender, speaker.quantizer, beams_needed(settings),
+            str(lake.root), plan.day, speaker.recommender, speaker.quantizer, settings.num_beams,
             settings.guidance, settings.top, settings.exclude_seen, tuple(popular),
         )  # fmt: skip
         log.info("recommend ds=%s: %d users, by %s", plan.day, num_users, speaker.recommender or "neighbours")
         asked = with_profiles(spark, lake, with_neighbours(spark, lake, told, ids, settings, plan), plan)
         # Who shares a batch follows from the users alone, and with it every last bit.
-        tasks = asked.repartition(-(-max(num_users, 1) // USERS_A_TASK), "user_id").sortWithinPartitions("user_id")
+        tasks = asked.repartition(-(-max(num_users, 1) // USERS_A_TASK), "user_id").sortWithinPartitions(
+            "user_id"
+        )
         started = time.monotonic()
         with persisted(tasks.mapInArrow(listing(serving), RECOMMENDATIONS.ddl()), plan) as rows:
             counts = {"num_active_users": num_users, "num_withdrawn": num_withdrawn, **_by_source(rows)}
@@ -135,7 +132,8 @@ def stage(config: Config, lake: Lake, plan: Plan, days: list[str]) -> None:
 def _by_source(rows: DataFrame) -> dict[str, int]:
     """How many users' lists begin with which source, and how many rows filled lists up."""
     found = rows.groupBy("source").agg(
-        F.sum((F.col("rank") == 1).cast("bigint")).alias("users"), F.sum((F.col("rank") > 1).cast("bigint")).alias("more")
+        F.sum((F.col("rank") == 1).cast("bigint")).alias("users"),
+        F.sum((F.col("rank") > 1).cast("bigint")).alias("more"),
     )
     by = {row["source"]: row["users"] for row in found.collect()}
     return {f"num_{source}": int(by.get(source, 0)) for source in ("generative", "neighbours", "popular")}

@@ -34,6 +34,11 @@ class Recommend:
     max_judged: int = 20_000  # held-out users that figures are over, by hash of the user
     seed: int = 17
 
+    @property
+    def num_beams(self) -> int:
+        """So many that `top` IDs are left where those of the whole history are masked."""
+        return max(self.beams, self.top + (self.history if self.exclude_seen else 0))
+
 
 SPLIT_NAMES = ("leave_one_out", "by_date")
 CHOICES = {

@@ -1,5 +1,29 @@
-"""What the tests of the recommender share with those of other models."""
+"""What the tests of the recommender share with those of other models, and one trained recommender for all of them."""
 
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jobs.lake import Lake
 from tests.jobs.model_fixtures import lake, quick_publish, torch_settings
+from tests.jobs.recommend.served import make_world
 
 __all__ = ["lake", "quick_publish", "torch_settings"]
+
+
+@pytest.fixture(scope="session")
+def world_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with a trained recommender, made once: its tests change copies."""
+    home = tmp_path_factory.mktemp("served")
+    make_world(home)
+    return home
+
+
+@pytest.fixture
+def world(world_template: Path, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    shutil.copytree(world_template, tmp_path / "world")
+    return Lake.open(tmp_path / "world" / "lake")
