@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs.ids.catalogue_trie import CatalogueTrie
 from jobs.recommend.held_out import HeldOut, note_places
 from jobs.recommend.judged_arms import Earned
+from jobs.recommend.note_facts import NoteFacts
 from jobs.recommend.search import Asked, Leaves, Search
 from jobs.recommend.settings import Recommend
 from models.recommend import item_knn, markov_knn, popularity
 from models.recommend.judging import Scores, judge_ids, judge_scores
 from models.recommend.ranking import KS
 from models.recommend.sequences import PAD, Items, Sequences
+from models.recommend.slices import slices
 
 log = logging.getLogger("notemill")
 
@@ -113,8 +116,10 @@ def padded_lists(leaf_QB: Items) -> Items:
 def asked_of(judging: Judging) -> Asked:
     """The users of the cases, as a search is asked."""
     held = judging.held
-    note_ids = note_places(judging.catalogue).to_pylist()
-    names = [[note_ids[item] for item in row[row != PAD]] for row in held.cases.history_QT]
+    is_item_QT = held.cases.history_QT != PAD
+    flat = note_places(judging.catalogue).take(pa.array(held.cases.history_QT[is_item_QT])).to_pylist()
+    stops = np.cumsum(is_item_QT.sum(axis=1)).tolist()
+    names = [flat[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
     return Asked(names, held.histories, held.profiles)
 
 
@@ -128,12 +133,10 @@ def timed(arm: str, judged: Callable[[], Earned]) -> Earned:
     return found
 
 
-def parts_of(
-    judging: Judging, sequences: Sequences, categories: Mapping[str, str]
-) -> dict[str, NDArray[np.bool_]]:
-    """The parts of the cases that figures are told for; `categories` is the first of every note's."""
-    from models.recommend.slices import slices
-
-    note_ids = note_places(judging.catalogue).to_pylist()
-    named = [categories.get(note_id, "") for note_id in note_ids]
-    return slices(judging.held.cases, sequences.counts(len(note_ids)), named)
+def parts_of(judging: Judging, sequences: Sequences, notes: NoteFacts) -> dict[str, NDArray[np.bool_]]:
+    """The parts of the cases that figures are told for."""
+    num_items = judging.catalogue.trie.num_notes
+    named = [""] * num_items
+    for item in set(judging.held.cases.target_Q.tolist()) - {PAD}:
+        named[item] = notes.categories.get(item, "")
+    return slices(judging.held.cases, sequences.counts(num_items), named)

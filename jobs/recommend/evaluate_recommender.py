@@ -21,6 +21,7 @@ from jobs.lake import Lake, LakeError, write_atomically
 from jobs.recommend.evaluations import evaluation_name, read_evaluation, write_evaluation
 from jobs.recommend.promotions import KIND, current_recommender
 from jobs.recommend.recommender_page import recommender_page
+from jobs.recommend.speaker import require_servable
 from jobs.session import run_job
 from jobs.staging import Plan, published_reads, run_once, stage_arrow
 from schemas.recommend_tables import INSTRUCTIONS, RECOMMENDER_METRICS
@@ -140,6 +141,7 @@ def arg_parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     lake = args.config.open_lake()
+    require_servable(args.config.recommend)
     generation = judged_generation(lake, args.day, args.config, args.generation)
     plan = plan_of(lake, args.day, args.config, generation, args.part)
     (stage_day if args.part == "test" else print_valid)(lake, args.config, plan)

@@ -56,7 +56,9 @@ def held_out(
     cases = Cases(_padded(lists, places, length, day), _items(rows.column("note_id"), places))
     user_ids = rows.column("user_id").to_pylist()
     profiles = [Profile(**found) for found in rows.select(list(Profile._fields)).to_pylist()]
-    histories = [found[-length:] if length else [] for found in rows.column("history_semantic_ids").to_pylist()]
+    histories = [
+        found[-length:] if length else [] for found in rows.column("history_semantic_ids").to_pylist()
+    ]
     return HeldOut(cases, _numbered(user_ids), user_ids, profiles, histories)
 
 
@@ -119,4 +121,4 @@ def _queried(query: str, values: dict[str, Any]) -> pa.Table:
     import duckdb
 
     with duckdb.connect() as connection:
-        return connection.execute(query, values).to_arrow_table()
+        return connection.sql(query, params=values).to_arrow_table()

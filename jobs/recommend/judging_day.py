@@ -23,10 +23,11 @@ from jobs.recommend.arms import (
     scored,
     timed,
 )
-from jobs.recommend.examples_shown import note_facts, shown_examples
+from jobs.recommend.examples_shown import examples_of, places_of, shown_cases
 from jobs.recommend.grounded import grounded
 from jobs.recommend.held_out import held_out, training_sequences
 from jobs.recommend.judged_arms import Earned, figures_of, gained
+from jobs.recommend.note_facts import note_facts
 from jobs.recommend.promotions import KIND
 from jobs.recommend.recommender import load_recommender
 from jobs.recommend.recommender_gate import MARKOV, POPULARITY, not_compared, shortfalls, worse_than_current
@@ -62,13 +63,14 @@ def judged_day(lake: Lake, config: Config, plan: Plan) -> dict[str, Any]:
     moved = grounded(lake, plan.artifacts["quantizer"], catalogue.trie, free, max(KS))
     if moved:
         earned["free_grounded"] = timed("free_grounded", lambda: listed(judging, moved))
-    notes = note_facts(lake, day)
+    shown = shown_cases(judging, lists)
+    notes = note_facts(
+        lake, day, catalogue, places_of(shown) | set(held.cases.target_Q[held.cases.target_Q >= 0].tolist())
+    )
     facts = _facts(plan, judging, earned, search)
     facts["current"] = _beside_current(lake, plan, judging, earned[facts["deployed"]])
-    facts["figures"] = figures_of(
-        earned, held.user_Q, parts_of(judging, sequences, notes.categories), settings.seed
-    )
-    facts["examples"] = shown_examples(judging, lists, notes)
+    facts["figures"] = figures_of(earned, held.user_Q, parts_of(judging, sequences, notes), settings.seed)
+    facts["examples"] = examples_of(shown, notes)
     reasons = [*shortfalls(facts), *worse_than_current(facts), not_compared(facts)]
     return {**facts, "remarks": [words for words in reasons if words]}
 

@@ -6,34 +6,39 @@ note's rank in it, so that the last bits of a sum decide nothing.
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from jobs.ids.catalogue_trie import CatalogueTrie, trie_of
-from jobs.lake import Lake
+from jobs.lake import Lake, LakeError
 from jobs.recommend.fallbacks import Popular
+from jobs.recommend.speaker import Speaker
 from models.ids.text import codes_to_text
 from models.recommend.lists import Candidate, composed
 from models.recommend.prompts import Profile
 from schemas.recommend_tables import PROFILE, RECOMMENDATIONS
 
+if TYPE_CHECKING:
+    from jobs.recommend.search import Search
+
 Batches = Iterator[pa.RecordBatch]
-USERS_A_BATCH = 1024
+USERS_A_BATCH = 256
+TELL_SECONDS = 10.0
 DECIMALS = 5
 
 
 class Serving(NamedTuple):
-    """What lists are made with: the recommender's generation (empty: none yet) and its quantizer's, how it decodes, how
-    long a list is, and the popular notes that fill it."""
+    """What lists are made with: who speaks, how it decodes, how long a list is, and the popular notes that fill it."""
 
     root: str
     day: str
-    recommender: str
-    quantizer: str
+    speaker: Speaker
     num_beams: int
     guidance: float
     top: int
@@ -48,10 +53,18 @@ def listing(serving: Serving) -> Callable[[Batches], Batches]:
     """
 
     def lists(batches: Batches) -> Batches:
+        started = told = time.monotonic()
+        num_users = 0
         for batch in recut(batches, USERS_A_BATCH):
             users = batch.to_pylist()
-            found = generated(serving, users) if serving.recommender else [[] for _ in users]
+            found = generated(serving, users) if serving.speaker.recommender else [[] for _ in users]
             yield rows_of(serving, users, found)
+            num_users, now = num_users + len(users), time.monotonic()
+            if now - told > TELL_SECONDS:
+                told = now
+                sys.stderr.write(
+                    f"recommend: a worker at {num_users} users, {num_users / (now - started):.0f} users/s\n"
+                )
 
     return lists
 
@@ -79,7 +92,7 @@ def generated(serving: Serving, users: Sequence[dict[str, Any]]) -> list[list[Ca
         [users[row]["semantic_ids"] for row in at],
         [Profile(**{column.name: users[row][column.name] for column in PROFILE}) for row in at],
     )
-    search = opened(serving.root, serving.day, serving.recommender, serving.quantizer)
+    search = opened(serving.root, serving.day, serving.speaker)
     leaves = search.constrained(asked, serving.num_beams, serving.guidance, exclude_seen=serving.exclude_seen)
     found: list[list[Candidate]] = [[] for _ in users]
     for number, row in enumerate(at):
@@ -126,15 +139,15 @@ def rows_of(
                     "rank": rank,
                     **candidate._asdict(),
                     "num_history": len(user["note_ids"]),
-                    "recommender": serving.recommender,
+                    "recommender": serving.speaker.recommender,
                 }
             )
     return pa.RecordBatch.from_pylist(rows, schema=RECOMMENDATIONS.arrow_schema())
 
 
 @lru_cache(maxsize=1)
-def opened(root: str, day: str, recommender: str, quantizer: str) -> Any:
-    """The recommender on the day's catalogue, once a worker."""
+def opened(root: str, day: str, speaker: Speaker) -> Search:
+    """The recommender on the day's catalogue, once a worker. Raises `LakeError` where its IDs were replaced meanwhile."""
     import torch
 
     from jobs.recommend.recommender import load_recommender
@@ -142,4 +155,9 @@ def opened(root: str, day: str, recommender: str, quantizer: str) -> Any:
 
     torch.set_num_threads(1)  # a worker a core; and bits must not depend on their number
     lake = Lake(Path(root))
-    return search_of(load_recommender(lake, recommender), trie_of(lake, day, quantizer))
+    catalogue = trie_of(lake, day, speaker.quantizer)
+    if catalogue.manifest["partition"] != speaker.trie:
+        raise LakeError(
+            f"semantic_ids ds={day} were published anew while lists were made: run recommend again"
+        )
+    return search_of(load_recommender(lake, speaker.recommender), catalogue)

@@ -17,24 +17,13 @@ from jobs.lake import Lake, LakeError, hold
 from jobs.recommend.evaluations import published_evaluation
 from jobs.recommend.promotions import KIND, before_current, current_recommender
 from jobs.recommend.recommender_gate import not_compared, shortfalls, worse_than_current
+from jobs.recommend.speaker import require_whole
 from jobs.session import run_job
-from jobs.staging import file_hash
 
 READS = ("recommender_metrics",)
 WRITES: tuple[str, ...] = ()
 PROMOTIONS = ("true", "false", "if-better")
 log = logging.getLogger("notemill")
-
-
-def require_whole(lake: Lake, generation: str) -> None:
-    """Raise `LakeError` where a generation is not there, or a file of it is not the one that its manifest names."""
-    artifacts = Artifacts(lake, KIND)
-    folder = artifacts.folder(generation)
-    for name, wanted in artifacts.manifest(generation)["files"].items():
-        if not (folder / name).exists() or file_hash(folder / name) != wanted:
-            raise LakeError(
-                f"{folder / name} is not the file that its manifest names: promote another generation"
-            )
 
 
 def gated(lake: Lake, day: str, generation: str, how: str) -> bool:

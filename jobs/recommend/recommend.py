@@ -10,23 +10,21 @@ import argparse
 import logging
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from jobs.artifact import Artifacts
 from jobs.config import Config, add_run_arguments
-from jobs.ids.catalogue_trie import binding_of, trie_of
-from jobs.lake import Lake, LakeError
+from jobs.lake import Lake
 from jobs.recommend.engagements import engagements
 from jobs.recommend.fallbacks import neighbour_notes, popular_notes
 from jobs.recommend.histories import histories, window_bounds, window_days
 from jobs.recommend.list_workers import Serving, listing
-from jobs.recommend.promotions import KIND, current_recommender
 from jobs.recommend.settings import Recommend
+from jobs.recommend.speaker import Speaker, require_servable, speaker_of
 from jobs.session import run_job, spark_session
 from jobs.staging import Plan, persisted, published_reads, run_once, stage_spark
-from schemas.recommend_tables import PROFILE, RECOMMENDATIONS, UNKNOWN, USERS
+from schemas.recommend_tables import PROFILE, RECOMMENDATIONS, SOURCES, UNKNOWN, USERS
 from schemas.tables import EVENTS, NOTE_PAIRS, SEMANTIC_IDS
 
 if TYPE_CHECKING:
@@ -34,33 +32,9 @@ if TYPE_CHECKING:
 
 READS = ("events", "semantic_ids", "note_pairs", "users")
 WRITES = ("recommendations",)
-USERS_A_TASK = 8192  # of which a task's Python process holds one batch at a time
+USERS_A_TASK = 2048  # some ten seconds of a core
 DECIDING = ("history_days", "history", "beams", "top", "guidance", "exclude_seen")
 log = logging.getLogger("notemill")
-
-
-class Speaker(NamedTuple):
-    """The current recommender, its quantizer and the day's trie; empty where none is promoted yet."""
-
-    recommender: str = ""
-    quantizer: str = ""
-    trie: str = ""
-
-
-def speaker_of(lake: Lake, day: str) -> Speaker:
-    """Who speaks on a day. Raises `LakeError` where the day's IDs are of another generation than the recommender's, or their
-    trie is missing, stale or damaged."""
-    generation = current_recommender(lake, day)
-    if generation is None:
-        return Speaker()
-    quantizer, binding = Artifacts(lake, KIND).manifest(generation)["quantizer"], binding_of(lake, day)
-    if quantizer != binding.generation:
-        raise LakeError(
-            f"recommender {generation} speaks codes of quantizer {quantizer}, semantic_ids ds={day} are codes of "
-            f"{binding.generation}: train and promote a recommender on the new IDs (train_recommender --day {day}, "
-            f"evaluate_recommender, promote_recommender), or promote one of that generation by name"
-        )
-    return Speaker(generation, quantizer, trie_of(lake, day, quantizer).manifest["partition"])
 
 
 def plan_of(lake: Lake, day: str, config: Config, days: list[str], speaker: Speaker) -> Plan:
@@ -108,18 +82,21 @@ def stage(config: Config, lake: Lake, plan: Plan, days: list[str]) -> None:
         popular = popular_notes(acted, ids, 2 * settings.top + settings.history)
         speaker = Speaker(**plan.artifacts)
         serving = Serving(
-            str(lake.root), plan.day, speaker.recommender, speaker.quantizer, settings.num_beams,
-            settings.guidance, settings.top, settings.exclude_seen, tuple(popular),
+            str(lake.root), plan.day, speaker, settings.num_beams, settings.guidance,
+            settings.top, settings.exclude_seen, tuple(popular),
         )  # fmt: skip
         log.info("recommend ds=%s: %d users, by %s", plan.day, num_users, speaker.recommender or "neighbours")
         asked = with_profiles(spark, lake, with_neighbours(spark, lake, told, ids, settings, plan), plan)
         # Who shares a batch follows from the users alone, and with it every last bit.
-        tasks = asked.repartition(-(-max(num_users, 1) // USERS_A_TASK), "user_id").sortWithinPartitions(
-            "user_id"
-        )
+        num_tasks = -(-max(num_users, 1) // USERS_A_TASK)
+        tasks = asked.repartition(num_tasks, "user_id").sortWithinPartitions("user_id")
         started = time.monotonic()
         with persisted(tasks.mapInArrow(listing(serving), RECOMMENDATIONS.ddl()), plan) as rows:
             counts = {"num_active_users": num_users, "num_withdrawn": num_withdrawn, **_by_source(rows)}
+            counts |= {
+                "num_top": settings.top,
+                "num_masked": settings.history if settings.exclude_seen else 0,
+            }
             seconds = time.monotonic() - started
             log.info(
                 "recommend ds=%s: %s; %.1f s, %.0f users/s",
@@ -130,13 +107,9 @@ def stage(config: Config, lake: Lake, plan: Plan, days: list[str]) -> None:
 
 
 def _by_source(rows: DataFrame) -> dict[str, int]:
-    """How many users' lists begin with which source, and how many rows filled lists up."""
-    found = rows.groupBy("source").agg(
-        F.sum((F.col("rank") == 1).cast("bigint")).alias("users"),
-        F.sum((F.col("rank") > 1).cast("bigint")).alias("more"),
-    )
-    by = {row["source"]: row["users"] for row in found.collect()}
-    return {f"num_{source}": int(by.get(source, 0)) for source in ("generative", "neighbours", "popular")}
+    """How many users' lists begin with which source."""
+    by = {row["source"]: row["count"] for row in rows.where("rank = 1").groupBy("source").count().collect()}
+    return {f"num_{source}": int(by.get(source, 0)) for source in SOURCES}
 
 
 def arg_parser() -> argparse.ArgumentParser:
@@ -147,6 +120,7 @@ def arg_parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     config, lake = args.config, args.config.open_lake()
+    require_servable(config.recommend)
     days, speaker = window_days(config, lake, args.day), speaker_of(lake, args.day)
     plan = plan_of(lake, args.day, config, days, speaker)
     run_once(lake, plan, (RECOMMENDATIONS,), lambda: stage(config, lake, plan, days))

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from jobs.ids.catalogue_trie import CatalogueTrie
-from jobs.lake import LakeError
 from jobs.recommend.collaborative_leaves import leaf_scores, leaves_of
 from jobs.recommend.recommender import Recommender
+from jobs.recommend.speaker import require_words
 from models.ids.trie import DenseLevel, Level, Trie
 from models.ids.trie_torch import DeviceTrie, on_device
 from models.recommend.decoding import Prompt, beam_search, catalogue_states, free_beam_search
@@ -116,16 +116,9 @@ def search_of(recommender: Recommender, catalogue: CatalogueTrie, device: str = 
 
 
 def widened(trie: Trie, recommender: Recommender) -> Trie:
-    """The same trie with the recommender's vocabularies: a level added against collisions grows from day to day, and the
-    recommender has words to spare for it. Raises `LakeError` where it has too few."""
+    """The same trie with the recommender's vocabularies. Raises `LakeError` where it has too few words."""
     sizes = recommender.id_tokens.sizes
-    if len(sizes) != len(trie.sizes) or any(
-        ours > theirs for ours, theirs in zip(trie.sizes, sizes, strict=True)
-    ):
-        raise LakeError(
-            f"wrong vocabulary: the day's IDs have levels of {trie.sizes} codes, recommender {recommender.generation} has "
-            f"words for {sizes}: train a recommender on the day (train_recommender), and promote it"
-        )
+    require_words(recommender.generation, sizes, trie.sizes)
 
     def level(found: Level, size: int) -> Level:
         if not isinstance(found, DenseLevel):

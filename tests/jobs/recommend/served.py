@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,15 +19,17 @@ from jobs.artifact import Artifacts
 from jobs.audit import Audit
 from jobs.config import Config
 from jobs.ids import build_trie
+from jobs.ids.quantizer import IDS_SCHEMA, save_quantizer
 from jobs.lake import Lake
 from jobs.publish_table import publish
 from jobs.recommend import train_recommender
 from jobs.staging import Plan, stage_arrow
+from models.ids.residual_codes import ResidualTokenizer
 from models.ids.text import codes_to_text
 from schemas.recommend_tables import RECOMMENDATIONS, USERS, USERS_QUARANTINE
 from schemas.tables import EVENTS, EVENTS_QUARANTINE, NOTE_PAIRS, SEMANTIC_IDS
 from tests.jobs.lakes import note, publish_notes, stage_rows
-from tests.jobs.recommend.taught import DAY, NOTES, configured, make_quantizer, publish_taught, rings, rows_of
+from tests.jobs.recommend.taught import CODES, DAY, NOTES, configured, publish_taught, rings, rows_of
 
 D1, D2 = DAY, "2026-03-02"
 IDS_2: dict[str, tuple[list[int], int]] = {name: (codes, 0) for name, codes in NOTES.items() if name != "n00"}
@@ -45,8 +48,27 @@ EVENTS_2 = [
     ("u5", "n08", "share", "2026-03-02 11:00:00"),
     ("u6", "n08", "click", "2026-03-02 09:00:00"),
 ]
-PAIRS = [("n01", "n03", 0.5), ("n02", "n03", 0.5), ("n02", "n01", 0.9), ("n07", "n09", 2.0), ("n08", "n10", 1.0)]
+PAIRS = [
+    ("n01", "n03", 0.5),
+    ("n02", "n03", 0.5),
+    ("n02", "n01", 0.9),
+    ("n07", "n09", 2.0),
+    ("n08", "n10", 1.0),
+]
 Rows = list[tuple[str, str, str, str]]
+
+
+def make_codebooks(lake: Lake) -> None:
+    """A quantizer that reads vectors from any codes."""
+    books_LKD = np.random.default_rng(0).normal(size=(3, CODES, 2)).astype(np.float32)
+
+    def fill(folder: Path) -> dict[str, Any]:
+        save_quantizer(
+            folder, "residual_kmeans", ResidualTokenizer(books_LKD), None, IDS_SCHEMA.empty_table(), ""
+        )
+        return {"settings": {"codes": CODES, "levels": 3, "tokenizer": "residual_kmeans"}}
+
+    Artifacts(lake, "quantizer").write("g1", fill)
 
 
 def publish_events(lake: Lake, day: str, rows: Rows) -> None:
@@ -124,7 +146,7 @@ def make_world(home: Path) -> None:
     with pytest.MonkeyPatch.context() as quick:
         quick.setattr("jobs.publish_table.audit", lambda *_: Audit((), {}))
         config = configured(lake, **SETTINGS)
-        make_quantizer(lake)
+        make_codebooks(lake)
         publish_taught(lake, rows_of(rings(24, 9)))
         build_trie.main([f"--config={config_file(lake)}", f"--day={D1}"])
         publish_ids(lake, D2, IDS_2)
