@@ -45,7 +45,7 @@ KNOWN = {
     },
     "amazon_beauty": {"popularity": (0.0120, 0.0056), "item_knn": (0.0569, 0.0326), FLOOR: (0.0747, 0.0482)},
 }
-NEAR = 0.0025
+NEAR = 0.002
 
 
 def sasrec_config(num_items: int) -> sasrec.Config:

@@ -154,7 +154,11 @@ RECOMMENDER_METRICS = Table(
             "the way to recommend: baselines, and the recommender by its ways of decoding",
             one_of=ARMS,
         ),
-        Column("slice", "string", "all; warm, cold; popularity: Q1 to Q4; category: NAME"),
+        Column(
+            "slice",
+            "string",
+            "all; warm, cold; popularity: Q1 to Q4; category: NAME; history: 1 to 3, ... (models/recommend/slices.py)",
+        ),
         Column(
             "metric",
             "string",
