@@ -75,26 +75,20 @@ def beam_search(
     """
     _require(decoder, num_beams, trie)
     of = masses(mix, len(prompt.token_QT)) if mix is not None else None
-    counts_forced = length_penalty != 0 or not score_forced
-    chosen = prompt.token_QT.new_zeros((len(prompt.token_QT), 1))  # codes of each beam that were not forced
 
     def step(depth: int, beams: Beams, log_prob_QBK: Tensor) -> Beams:
-        nonlocal chosen
         found = candidates(trie, depth, beams.state_QB)
         log_prob_QBW = allowed(trie, depth, found, log_prob_QBK)
-        is_forced_QB = found.is_allowed_W.sum(-1) == 1 if counts_forced else None
-        if is_forced_QB is not None and not score_forced:
-            log_prob_QBW = log_prob_QBW.masked_fill(is_forced_QB[..., None] & found.is_allowed_W, 0.0)
+        if not score_forced:
+            is_forced_QB1 = found.is_allowed_W.sum(-1, keepdim=True) == 1
+            log_prob_QBW = log_prob_QBW.masked_fill(is_forced_QB1 & found.is_allowed_W, 0.0)
         if mix is not None and of is not None:
             log_prob_QBW = mixed(mix, of, depth, beams.state_QB, found, log_prob_QBW)
-        beams = best(beams, found, log_prob_QBW, num_beams)
-        if is_forced_QB is not None:
-            chosen = (chosen + ~is_forced_QB).gather(1, beams.parent_QB)
-        return beams
+        return best(beams, found, log_prob_QBW, num_beams)
 
     beams = _search(decoder, prompt, step)
     require_alive(beams)
-    return _ranked(beams, beams.score_QB / chosen.clamp(min=1) ** length_penalty) if length_penalty else beams
+    return _by_length(trie, beams, length_penalty) if length_penalty else beams
 
 
 def free_beam_search(decoder: Decoder, prompt: Prompt, num_beams: int = 20) -> FreeBeams:
@@ -135,8 +129,13 @@ def _search(decoder: Decoder, prompt: Prompt, step: Step) -> Beams:
     return beams
 
 
-def _ranked(beams: Beams, score_QB: Tensor) -> Beams:
-    """The beams in order of other scores. Of equal ones the first stays the first."""
+def _by_length(trie: DeviceTrie, beams: Beams, penalty: float) -> Beams:
+    """The beams by score over length, which is the number of codes that their prefixes left a choice of."""
+    state_QB, length_QB = torch.zeros_like(beams.state_QB), torch.zeros_like(beams.state_QB)
+    for depth in range(len(trie.levels)):
+        length_QB += candidates(trie, depth, state_QB).is_allowed_W.sum(-1) > 1
+        state_QB = advance(trie, depth, state_QB, beams.code_QBL[..., depth])
+    score_QB = beams.score_QB / length_QB.clamp(min=1) ** penalty
     score_QB, order_QB = score_QB.sort(dim=1, descending=True, stable=True)
     code_QBL = beams.code_QBL.gather(1, order_QB[..., None].expand_as(beams.code_QBL))
     return Beams(score_QB, beams.state_QB.gather(1, order_QB), code_QBL, beams.parent_QB.gather(1, order_QB))

@@ -100,8 +100,9 @@ def masses(mix: Mix, num_requests: int) -> Masses:
 
 
 def mass(of: Masses, ranges: LeafRanges, length: int, state_QX: Tensor) -> Tensor:
-    """mass_QX, float64, of prefixes of one length; that of a negative state means nothing (but is above 0)."""
-    first_S1, state_QX = ranges.first_S1[length], state_QX.clamp(min=0)
+    """mass_QX, float64, of prefixes of one length; that of no state (negative, or after the last) means nothing."""
+    first_S1 = ranges.first_S1[length]
+    state_QX = state_QX.clamp(0, len(first_S1) - 2)
     start_QX, stop_QX = first_S1[state_QX], first_S1[state_QX + 1]
     before_QX, until_QX = (
         of.before_QM1.gather(1, torch.searchsorted(of.place_QM, leaf_QX)) for leaf_QX in (start_QX, stop_QX)
