@@ -67,7 +67,9 @@ def read_recipe(folder: Path) -> Recipe:
 def open_network(folder: Path, is_encoder_decoder: bool) -> Any:
     """A network from weights as transformers saves them, in float32."""
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # in a log it is but noise
     family = AutoModelForSeq2SeqLM if is_encoder_decoder else AutoModelForCausalLM
     return family.from_pretrained(
         folder, trust_remote_code=False, local_files_only=True, use_safetensors=True, dtype="float32"
