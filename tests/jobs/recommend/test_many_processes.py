@@ -48,6 +48,7 @@ def test_two_processes_learn_what_one_does(spark: SparkSession, tmp_path: Path) 
     together = prepared(tmp_path / "two", 2)
     learn_in_processes(tmp_path / "two", 2)
     one, two = learned(tmp_path / "one", alone), learned(tmp_path / "two", together)
+    assert (one.facts["num_processes"], two.facts["num_processes"]) == (1, 2)
     assert two.facts["steps"] == one.facts["steps"] == 6
     for here, there in zip(one.facts["curve"], two.facts["curve"], strict=True):
         assert there == pytest.approx(here, abs=1e-4)
