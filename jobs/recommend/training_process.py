@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from jobs.lake import LakeError
 from jobs.recommend.adapters import with_adapters
 from jobs.recommend.examples import open_examples
 from jobs.recommend.recipe import Recipe, recipe_from
@@ -31,13 +32,11 @@ log = logging.getLogger("notemill")
 
 def learn(folder: Path) -> None:
     """Train what the folder holds, unless it is learned already."""
-    from accelerate import Accelerator
-
     recipe = read_recipe(folder)
     if load_state(folder / LEARNED, recipe.as_json()) is not None:
         return
     began = time.monotonic()
-    accelerator = Accelerator(mixed_precision=recipe.precision)
+    accelerator = accelerator_for(recipe)
     network = with_adapters(open_network(folder / BASE, recipe.is_encoder_decoder), recipe)
     training = Training(
         network, recipe, open_examples(folder, "train"), open_examples(folder, "valid"), accelerator
@@ -52,11 +51,31 @@ def learn(folder: Path) -> None:
             "best_loss": best.loss,
             "steps": training.step,
             "is_stopped": training.is_stopped,
+            "num_processes": accelerator.num_processes,
+            "device": accelerator.device.type,
             "clock": {**asdict(training.clock), "waited_share": training.clock.waited_share},
             "seconds": time.monotonic() - began,
         }
         save_state(folder / LEARNED, State(best.weights, facts))
     accelerator.end_training()
+
+
+def accelerator_for(recipe: Recipe) -> Any:
+    """Accelerate's view of this process among the others.
+
+    Raises `LakeError` where there are not as many as the recipe says: each would learn everything alone, unnoticed.
+    """
+    import torch
+    from accelerate import Accelerator
+
+    num_devices = torch.cuda.device_count()
+    if 0 < num_devices < recipe.processes:
+        raise LakeError(f"recommend.processes is {recipe.processes}: this machine has {num_devices} accelerators")
+    # Without an accelerator Accelerate must be told so, or it lets every process train by itself.
+    found = Accelerator(mixed_precision=recipe.precision, cpu=num_devices == 0)
+    if found.num_processes != recipe.processes:
+        raise LakeError(f"{found.num_processes} processes train together, {recipe.processes} were asked for")
+    return found
 
 
 def read_recipe(folder: Path) -> Recipe:
@@ -67,7 +86,9 @@ def read_recipe(folder: Path) -> Recipe:
 def open_network(folder: Path, is_encoder_decoder: bool) -> Any:
     """A network from weights as transformers saves them, in float32."""
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # in a log it is but noise
     family = AutoModelForSeq2SeqLM if is_encoder_decoder else AutoModelForCausalLM
     return family.from_pretrained(
         folder, trust_remote_code=False, local_files_only=True, use_safetensors=True, dtype="float32"
