@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from schemas.expectations import accounted, coverage, quarantined_share, rows_against_last
+from schemas.instruction_promises import INSTRUCTION_METRICS
 from schemas.quarantine import quarantine
 from schemas.table import Column, Metric, Table
 
@@ -98,49 +99,7 @@ INSTRUCTIONS = Table(
         Column("generation", "string", "the quantizer that made the codes"),
     ),
     key=("instruction_id",),
-    metrics=(
-        Metric(
-            "answers_in_their_own_history",
-            "rows whose history reaches beyond what came before the answer",
-            "select count(*) from this where len(history_note_ids) > position",
-            at_most=0,
-        ),
-        Metric(
-            "uneven_histories",
-            "rows in which history_note_ids and history_semantic_ids differ in length",
-            "select count(*) from this where len(history_note_ids) <> len(history_semantic_ids)",
-            at_most=0,
-        ),
-        Metric(
-            "next_items",
-            "rows that ask for the next note",
-            "select count(*) from this where task = 'next_item'",
-            at_least=1,
-        ),
-        Metric(
-            "generations",
-            "generations in one partition",
-            "select count(distinct generation) from this",
-            at_most=1,
-        ),
-        Metric(
-            "later_answers_in_training",
-            "users whose test answer is not the last of their answers, or valid not before it (leave one out)",
-            "select count(*) from (select user_id from this where task = 'next_item' group by user_id "
-            "having coalesce(max(position) filter (leave_one_out = 'train'), -1) >= "
-            "coalesce(min(position) filter (leave_one_out = 'valid'), 2147483647) or "
-            "coalesce(max(position) filter (leave_one_out <> 'test'), -1) >= "
-            "coalesce(min(position) filter (leave_one_out = 'test'), 2147483647))",
-            at_most=0,
-        ),
-        Metric(
-            "training_after_test",
-            "by date: training rows that are not before every test row",
-            "select count(*) from this where by_date = 'train' and ts >= (select min(ts) from this where by_date = 'test')",
-            at_most=0,
-        ),
-        coverage("notes", at_least=1.0),
-    ),
+    metrics=INSTRUCTION_METRICS,
 )
 RECOMMENDER_METRICS = Table(
     "recommender_metrics",
