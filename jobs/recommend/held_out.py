@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from jobs.ids.catalogue_trie import CatalogueTrie
 from jobs.lake import Lake, LakeError
+from jobs.recommend.instruction_rows import training_histories
 from jobs.recommend.settings import SPLIT_NAMES
 from models.recommend.prompts import Profile
 from models.recommend.sequences import PAD, Cases, Items, Sequences
@@ -63,26 +64,13 @@ def held_out(
 
 
 def training_sequences(lake: Lake, day: str, catalogue: CatalogueTrie, split: str) -> Sequences:
-    """What users did before all that is held out: their training answers, and what came before the first of them."""
-    _require_split(split, "train")
-    query = f"""
-        with answers as (
-            select user_id, position, note_id, history_note_ids from read_parquet($files)
-            where task = 'next_item' and {split} = 'train'
-            qualify row_number() over (partition by user_id, position order by language) = 1),
-        first as (select * from answers qualify row_number() over (partition by user_id order by position) = 1),
-        before as (
-            select user_id, position - len(history_note_ids) + unnest(range(len(history_note_ids))) as position,
-                   unnest(history_note_ids) as note_id from first)
-        select user_id, note_id from (select user_id, position, note_id from answers union all from before)
-        order by user_id, position"""
-    rows = _queried(query, {"files": lake.files(INSTRUCTIONS, day)})
-    item_M = _items(rows.column("note_id"), note_places(catalogue))
-    user_M = rows.column("user_id").combine_chunks().dictionary_encode().indices.to_numpy()
-    user_M, item_M = user_M[item_M != PAD], item_M[item_M != PAD]
-    num_users = int(user_M.max(initial=-1)) + 1
-    indptr_U1 = np.concatenate([[0], np.cumsum(np.bincount(user_M, minlength=num_users))])
-    return Sequences(indptr_U1.astype(np.int64), item_M)
+    """What users did before all that is held out: the same that the recommender's collaborative scorer counts."""
+    told = list(training_histories(lake, day, split))
+    lengths_U = np.array([len(notes) for notes in told], dtype=np.int64)
+    item_M = _items(pa.array([note for notes in told for note in notes], pa.string()), note_places(catalogue))
+    user_M = np.repeat(np.arange(len(told)), lengths_U)[item_M != PAD]
+    indptr_U1 = np.concatenate([[0], np.cumsum(np.bincount(user_M, minlength=len(told)))])
+    return Sequences(indptr_U1.astype(np.int64), item_M[item_M != PAD])
 
 
 def note_places(catalogue: CatalogueTrie) -> pa.Array:

@@ -11,18 +11,12 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from jobs.config import Config
-from jobs.lake import Lake, days_before
+from jobs.lake import days_before
 from jobs.recommend.engagements import sequences
 from jobs.sources import day_bounds
-from schemas.tables import EVENTS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-
-def window_days(config: Config, lake: Lake, day: str) -> list[str]:
-    """The published days of the window that ends with the day."""
-    return [d for d in days_before(day, config.recommend.history_days) if lake.partition(EVENTS, d)]
 
 
 def window_bounds(config: Config, day: str) -> tuple[datetime, datetime]:

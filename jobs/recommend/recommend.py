@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from jobs.config import Config, add_run_arguments
+from jobs.config import Config, add_run_arguments, optional_day, yes_or_no
+from jobs.event_days import event_days
 from jobs.lake import Lake
 from jobs.recommend.engagements import engagements
 from jobs.recommend.fallbacks import neighbour_notes, popular_notes
-from jobs.recommend.histories import histories, window_bounds, window_days
+from jobs.recommend.histories import histories, window_bounds
 from jobs.recommend.list_workers import Serving, listing
 from jobs.recommend.settings import Recommend
 from jobs.recommend.speaker import Speaker, require_servable, speaker_of
@@ -113,16 +114,22 @@ def _by_source(rows: DataFrame) -> dict[str, int]:
 
 
 def arg_parser() -> argparse.ArgumentParser:
-    """`--config` and `--day`; how lists are made is `recommend` in the configuration."""
-    return add_run_arguments(argparse.ArgumentParser("recommend", description=__doc__))
+    """`--config`, `--day`, `--since` and `--allow-gaps`; how lists are made is `recommend` in the configuration."""
+    parser = add_run_arguments(argparse.ArgumentParser("recommend", description=__doc__))
+    parser.add_argument("--since", type=optional_day, help="no day before this one is waited for")
+    parser.add_argument(
+        "--allow-gaps", type=yes_or_no, default=False, help="true: also where days are missing"
+    )
+    return parser
 
 
 def main(argv: list[str]) -> None:
     args = arg_parser().parse_args(argv)
     config, lake = args.config, args.config.open_lake()
     require_servable(config.recommend)
-    days, speaker = window_days(config, lake, args.day), speaker_of(lake, args.day)
-    plan = plan_of(lake, args.day, config, days, speaker)
+    num_days = config.recommend.history_days
+    days = event_days(config, lake, "recommend", args.day, num_days, args.since, args.allow_gaps)
+    plan = plan_of(lake, args.day, config, days, speaker_of(lake, args.day))
     run_once(lake, plan, (RECOMMENDATIONS,), lambda: stage(config, lake, plan, days))
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from jobs.artifact import Artifacts
 from jobs.audit import Audit
-from jobs.config import Config
+from jobs.config import load_config
 from jobs.ids import build_trie
 from jobs.ids.quantizer import IDS_SCHEMA, save_quantizer
 from jobs.lake import Lake
@@ -29,12 +29,20 @@ from models.ids.text import codes_to_text
 from schemas.recommend_tables import RECOMMENDATIONS, USERS, USERS_QUARANTINE
 from schemas.tables import EVENTS, EVENTS_QUARANTINE, NOTE_PAIRS, SEMANTIC_IDS
 from tests.jobs.lakes import note, publish_notes, stage_rows
-from tests.jobs.recommend.taught import CODES, DAY, NOTES, configured, publish_taught, rings, rows_of
+from tests.jobs.recommend.taught import CODES, DAY, NOTES, publish_taught, rings, rows_of
 
 D1, D2 = DAY, "2026-03-02"
 IDS_2: dict[str, tuple[list[int], int]] = {name: (codes, 0) for name, codes in NOTES.items() if name != "n00"}
 IDS_2 |= {"n12": ([3, 3, 3], 0), "n13": (NOTES["n05"], 1)}
-SETTINGS = {"history": 5, "beams": 4, "top": 4, "epochs": 12}
+SETTINGS = {
+    "history": 5,
+    "beams": 4,
+    "top": 4,
+    "epochs": 12,
+    "batch_size": 8,
+    "learning_rate": 0.003,
+    "dropout": 0.1,
+}
 EVENTS_1 = [
     ("u1", "n01", "click", "2026-03-01 10:00:00"),
     ("u1", "n02", "click", "2026-03-01 11:00:00"),
@@ -135,9 +143,13 @@ def publish_users(lake: Lake, day: str, rows: list[dict[str, Any]]) -> None:
 
 
 def config_file(lake: Lake, **settings: Any) -> Path:
-    """The configuration's file beside the lake."""
-    configured(lake, **{**SETTINGS, **settings})
-    return lake.root.parent / "notemill.yaml"
+    """The configuration's file beside the lake; without settings the one that the recommender was trained with."""
+    chosen = "".join(f"  {name}: {str(value).lower()}\n" for name, value in {**SETTINGS, **settings}.items())
+    file = lake.root.parent / "notemill.yaml"
+    (lake.root.parent / "raw").mkdir(exist_ok=True)
+    sources = "sources:\n  events: {path: raw}\n"
+    file.write_text(f"lake: {lake.root}\ntimezone: UTC\n{sources}recommend:\n{chosen}")
+    return file
 
 
 def make_world(home: Path) -> None:
@@ -145,7 +157,6 @@ def make_world(home: Path) -> None:
     lake = Lake.open(home / "lake")
     with pytest.MonkeyPatch.context() as quick:
         quick.setattr("jobs.publish_table.audit", lambda *_: Audit((), {}))
-        config = configured(lake, **SETTINGS)
         make_codebooks(lake)
         publish_taught(lake, rows_of(rings(24, 9)))
         build_trie.main([f"--config={config_file(lake)}", f"--day={D1}"])
@@ -154,17 +165,12 @@ def make_world(home: Path) -> None:
             publish_notes(lake, day, [note(n, f"Title of {n}", category=[f"c{n[2]}"]) for n in ids])
             publish_pairs(lake, day, [pair for pair in PAIRS if pair[0] in ids])
             publish_events(lake, day, events)
-        train_recommender.run(config, D1)
+        train_recommender.run(load_config(config_file(lake)), D1)
 
 
 def generation_of(lake: Lake) -> str:
     """The recommender that `make_world` trained."""
     return Artifacts(lake, "recommender").generations()[0]
-
-
-def config_of(lake: Lake, **settings: Any) -> Config:
-    """A configuration; without settings the one that the recommender was trained with."""
-    return configured(lake, **{**SETTINGS, **settings})
 
 
 def lists_of(lake: Lake, day: str) -> dict[str, list[tuple[str, str]]]:
