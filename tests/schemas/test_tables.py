@@ -30,7 +30,8 @@ def test_every_metric_is_a_query_that_runs_on_the_declared_columns(declared: Tab
     connection.execute(
         "create view counts as select 0 as num_source, 0 as num_cleaned, 0 as num_quarantined, "
         "0 as num_engaged_clicks, 0 as num_explained_clicks, "
-        "0 as num_pictures, 0 as num_broken, 0 as num_off"
+        "0 as num_pictures, 0 as num_broken, 0 as num_off, "
+        "0 as num_active_users, 0 as num_top, 0 as num_masked"
     )
     for metric in declared.metrics:
         for name in metric.reads:

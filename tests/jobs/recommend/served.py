@@ -6,6 +6,7 @@ with an ID of its own, and n13 is new and shares the ID of n05.
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -168,9 +169,24 @@ def make_world(home: Path) -> None:
         train_recommender.run(load_config(config_file(lake)), D1)
 
 
+def make_recommender(lake: Lake, name: str, **other: Any) -> None:
+    """The trained recommender once more under another name, its manifest otherwise."""
+    artifacts = Artifacts(lake, "recommender")
+    source = artifacts.folder(generation_of(lake))
+    facts = {key: value for key, value in artifacts.manifest(source.name).items() if key != "files"}
+
+    def fill(folder: Path) -> dict[str, Any]:
+        for path in source.iterdir():
+            if path.name != "manifest.json":
+                shutil.copy(path, folder)
+        return {**facts, **other}
+
+    artifacts.write(name, fill)
+
+
 def generation_of(lake: Lake) -> str:
     """The recommender that `make_world` trained."""
-    return Artifacts(lake, "recommender").generations()[0]
+    return next(name for name in Artifacts(lake, "recommender").generations() if name.startswith("g"))
 
 
 def lists_of(lake: Lake, day: str) -> dict[str, list[tuple[str, str]]]:
