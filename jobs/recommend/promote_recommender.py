@@ -1,8 +1,7 @@
 """Make a recommender current from a day on if its published figures allow it; by hand whatever they say; or go back.
 
-promote_recommender --config C --day D                            the one that recommender_metrics of the day judge
-promote_recommender --config C --day D --generation G --force     this one, whatever its figures
-promote_recommender --config C --day D --rollback                 the one before the current one again
+Without --generation it is the one that `recommender_metrics` of the day judge. With --force any generation is promoted,
+whatever its figures; with --rollback the one before the current one is current again.
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ import argparse
 import logging
 from typing import Any
 
-from jobs.artifact import Artifacts
 from jobs.config import add_run_arguments
 from jobs.lake import Lake, LakeError, hold
 from jobs.recommend.evaluations import published_evaluation
-from jobs.recommend.promotions import KIND, before_current, current_recommender
+from jobs.recommend.promotions import KIND, before_current, current_recommender, promote
 from jobs.recommend.recommender_gate import not_compared, shortfalls, worse_than_current
 from jobs.recommend.speaker import require_whole
 from jobs.session import run_job
@@ -66,7 +64,7 @@ def _worse(lake: Lake, day: str, figures: dict[str, Any]) -> list[str]:
 
 def _promote(lake: Lake, generation: str, day: str, before: str | None) -> None:
     require_whole(lake, generation)
-    Artifacts(lake, KIND).promote(generation, day)
+    promote(lake, generation, day)
     log.info("recommender %s: current since ds=%s (before: %s)", generation, day, before or "none")
 
 
@@ -85,12 +83,12 @@ def rollback(lake: Lake, day: str) -> str:
 
 def run(lake: Lake, args: argparse.Namespace) -> None:
     """Do what was asked, one promotion at a time."""
-    if args.force and not args.generation:
-        raise LakeError("--force promotes a generation by its name: give --generation")
     if args.rollback and (args.force or args.generation):
         raise LakeError(
             "--rollback goes back to the generation before: it takes neither --generation nor --force"
         )
+    if args.force and not args.generation:
+        raise LakeError("--force promotes a generation by its name: give --generation")
     with hold(lake.root / "locks" / f"artifacts.{KIND}"):
         if args.rollback:
             rollback(lake, args.day)

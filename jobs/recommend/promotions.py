@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.artifact import Artifacts
-from jobs.lake import Lake, LakeError, day_text
+from jobs.artifact import Artifacts, append_numbered
+from jobs.lake import Lake, LakeError, canonical_json, day_text
 
 KIND = "recommender"
 
@@ -22,6 +22,17 @@ def current_recommender(lake: Lake, day: str) -> str | None:
     """The generation that is current as of the day; None where none is promoted yet."""
     known = known_as_of(lake, day)
     return known[-1] if known else None
+
+
+def promote(lake: Lake, generation: str, since: str) -> None:
+    """Make a whole generation current from the day `since` on, also where it is current from a later day on already."""
+    artifacts = Artifacts(lake, KIND)
+    artifacts.folder(generation)
+    if current_recommender(lake, since) == generation:
+        return
+    folder = artifacts.room / "promotions"
+    folder.mkdir(parents=True, exist_ok=True)
+    append_numbered(folder, "json", canonical_json({"generation": generation, "since": day_text(since)}))
 
 
 def before_current(lake: Lake, day: str) -> tuple[str, str]:

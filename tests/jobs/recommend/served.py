@@ -163,7 +163,7 @@ def make_world(home: Path) -> None:
         build_trie.main([f"--config={config_file(lake)}", f"--day={D1}"])
         publish_ids(lake, D2, IDS_2)
         for day, ids, events in ((D1, NOTES, EVENTS_1), (D2, IDS_2, EVENTS_2)):
-            publish_notes(lake, day, [note(n, f"Title of {n}", category=[f"c{n[2]}"]) for n in ids])
+            publish_notes(lake, day, [note(n, f"Title of {n}", category=[f"c{n[1]}"]) for n in ids])
             publish_pairs(lake, day, [pair for pair in PAIRS if pair[0] in ids])
             publish_events(lake, day, events)
         train_recommender.run(load_config(config_file(lake)), D1)

@@ -20,15 +20,16 @@ from tests.jobs.recommend.served import D1, D2, IDS_2, generation_of
 
 NOTES = {name: codes_to_text(codes) for name, (codes, _) in IDS_2.items()}
 POPULAR = tuple(Popular(name, text, 5) for name, text in sorted(NOTES.items()))
+NEAR = pa.struct([("note_id", pa.string()), ("semantic_id", pa.string()), ("score", pa.float64())])
 SCHEMA = pa.schema(
     [
         ("user_id", pa.string()),
         ("note_ids", pa.list_(pa.string())),
         ("semantic_ids", pa.list_(pa.string())),
-        ("neighbours", pa.list_(pa.struct([("note_id", pa.string()), ("semantic_id", pa.string()), ("score", pa.float64())]))),
+        ("neighbours", pa.list_(NEAR)),
         *((name, pa.string()) for name in ("gender", "age_band", "marital_status", "children")),
     ]
-)  # fmt: skip
+)
 
 
 def asked(user_id: str, *history: str, neighbours: list[tuple[str, float]] | None = None) -> dict[str, Any]:
