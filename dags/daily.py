@@ -1,4 +1,4 @@
-"""The daily chain: click logs and notes become published pairs, embeddings, semantic IDs and tags.
+"""The daily chain: click logs and notes become published pairs, embeddings, semantic IDs, tags and recommendations.
 
 **When.** Every day, for the day that has ended (UTC days of the schedule name the days of the configured time zone).
 By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill create --dag-id notemill_daily
@@ -15,6 +15,7 @@ By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill 
 | `embed_notes`, `embed_pictures` | the encoder cannot be loaded | check `encoders`, `image_encoder` in the configuration |
 | `assign_ids` | the quantizer was trained on another encoder | train and promote one: `notemill_training` |
 | `build_trie` | the day has no IDs, or a trie's file is damaged: the log names it | mend, or delete that folder; clear |
+| `recommend` | the IDs are of another quantizer than the recommender speaks | train one for them: `notemill_training`; clear |
 | `extract_tags`, `tag_notes` | the teacher's server is down or out of quota: the log says | mend, clear the task |
 
 Every step may be cleared and run again at any time: the same inputs give the same bytes.
@@ -66,6 +67,7 @@ from dags.steps import DAY_PARAM, RETRIES, asset, publish, run
 def notemill_daily() -> None:
     clean_notes = run("notes/clean_notes", "--notes-from", "{{ params.notes_from }}")
     clean_events = run("logs/clean_events", "--events-from", "{{ params.events_from }}")
+    clean_users = run("logs/clean_users")
     gaps = ("--since", "{{ params.since or '' }}", "--allow-gaps", "{{ params.allow_gaps }}")
     build_pairs = run("notes/build_pairs", *gaps)
     embed_notes = run("notes/embed_notes", pool="embedding")
@@ -79,10 +81,12 @@ def notemill_daily() -> None:
     extract_tags = run("tags/extract_tags", "--sample", "{{ params.sample }}", pool="teacher")
     build_vocabulary = run("tags/build_vocabulary", pool="vocabulary")
     tag_notes = run("tags/tag_notes", pool="teacher")
+    recommend = run("recommend/recommend", *gaps, inlets=[asset("recommender")])
     notes = publish("notes")
     vocabulary = publish("tag_vocabulary", pool="vocabulary")
     embeddings = publish("note_embeddings")
     pairs, ids = publish("note_pairs"), publish("semantic_ids", pool="ids")
+    users = publish("users")
     pictures = publish("picture_embeddings")
 
     clean_notes >> notes >> clean_events >> publish("events") >> build_pairs >> pairs
@@ -90,6 +94,8 @@ def notemill_daily() -> None:
     notes >> run("notes/embed_pictures", pool="embedding") >> pictures
     [embeddings, pictures, pairs] >> first_quantizer >> assign_ids >> ids >> build_trie
     [pairs, ids] >> run("ids/report_health") >> publish("id_health")
+    clean_users >> users
+    [build_trie, pairs, users] >> recommend >> publish("recommendations")
     notes >> extract_tags >> publish("teacher_tags") >> build_vocabulary >> vocabulary >> tag_notes
     tag_notes >> publish("note_tags") >> publish("tag_postings") >> run("tags/report_tags")
 

@@ -46,7 +46,8 @@ def write(text: str) -> None:
 def demo(num_notes: int, num_days: int, num_active: int, *, with_teacher: bool) -> int:
     """Generate a world, run its days as a backfill and the last one by hand; the exit status.
 
-    With a teacher, a handbook is mined and a small model trained before the last day, whose notes it tags.
+    Before the last day a handbook is mined and a recommender trained, which recommends on it. With a teacher, a small model
+    is trained too, and tags the last day's notes.
     """
     folder = base_folder() / "demo"
     last = dt.date.fromisoformat(DEMO_LAST_DAY)
@@ -61,10 +62,11 @@ def demo(num_notes: int, num_days: int, num_active: int, *, with_teacher: bool) 
         if num_days > 1:
             before = Days(last - dt.timedelta(num_days - 1), last - dt.timedelta(1))
             outcomes.append(run_backfill(stack, before, num_active, "completed"))
-            if outcomes[0].is_success and with_teacher:
-                write(f"\n{TRAINING} for {before.last}, started by hand (the interest handbook, a new quantizer):")
+            if outcomes[0].is_success:
+                write(f"\n{TRAINING} for {before.last}, started by hand (interest handbook, recommender, a new quantizer):")
                 outcomes.append(trigger(stack, TRAINING, {"day": before.last.isoformat()}))
-                name_teacher(config, trained_teacher(folder))
+                if with_teacher:
+                    name_teacher(config, trained_teacher(folder))
         if all(outcome.is_success for outcome in outcomes):
             outcomes.append(run_day(stack, config, last.isoformat()))
     return report(config, *outcomes)
