@@ -15,7 +15,7 @@ By hand: *Trigger*, and choose the day. Over historical days: `airflow backfill 
 | `embed_notes`, `embed_pictures` | the encoder cannot be loaded | check `encoders`, `image_encoder` in the configuration |
 | `assign_ids` | the quantizer was trained on another encoder | train and promote one: `notemill_training` |
 | `build_trie` | the day has no IDs, or a trie's file is damaged: the log names it | mend, or delete that folder; clear |
-| `recommend` | the IDs are of another quantizer than the recommender speaks | train one for them: `notemill_training`; clear |
+| `recommend` | the IDs are of another quantizer than the recommender speaks | train one (`notemill_training`), clear |
 | `extract_tags`, `tag_notes` | the teacher's server is down or out of quota: the log says | mend, clear the task |
 
 Every step may be cleared and run again at any time: the same inputs give the same bytes.

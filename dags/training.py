@@ -4,8 +4,9 @@
 
 The handbook guides the days after its own. A tagger becomes current when it agrees with its teacher well enough, a
 recommender when it passes its gate: every list inside the catalogue, above the counting floors, no worse than the current
-one. It speaks the codes of the quantizer that is current as of the day. A new quantizer is only a candidate: every ID changes with it, so it becomes current when a person says so, by triggering this
-with *promote* (or by `promote_quantizer`, which also takes one back).
+one. It speaks the codes of the quantizer that is current as of the day. A new quantizer is only a candidate: every ID
+changes with it, so it becomes current when a person says so, by triggering this with *promote* (or by `promote_quantizer`,
+which also takes one back); then the days from there on are run again, and a recommender is trained for the new codes.
 
 **What a failure means.** What was current stays.
 
@@ -15,7 +16,7 @@ with *promote* (or by `promote_quantizer`, which also takes one back).
 | `publish_interest_handbook` | its dimensions explain too few clicks: the page says how many | look at the page; more days |
 | `distill_tagger` | the student's folder cannot be loaded | check `tags.student` |
 | `build_instructions` | events of the window are missing, or no user acted on two notes | run those days, or *allow_gaps* |
-| `train_recommender`, `evaluate_recommender` | settings that cannot be trained; the day's trie is missing | the log says which |
+| `train_recommender`, `evaluate_recommender` | a setting, or the day's trie | the log says which |
 | `train_quantizer` | the codebooks do not pass the health gate: the log prints the figures | more notes, other settings |
 """
 
