@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from schemas.expectations import accounted, coverage, quarantined_share, rows_against_last
+from schemas.instruction_promises import INSTRUCTION_METRICS
 from schemas.quarantine import quarantine
 from schemas.table import Column, Metric, Table
 
@@ -28,9 +29,11 @@ METRICS = ("hr", "ndcg", "hr_of_ids", "ndcg_of_ids", "valid_ids")
 USER_ID = Column("user_id", "string", "the user; an opaque id", matches=r"^\S.{0,255}$")
 NOTE_ID = Column("note_id", "string", "the note", matches=r"^\S.{0,255}$")
 SEMANTIC_ID = Column("semantic_id", "string", "its codes as text", matches=r"^(?:<[a-z]_\d+>)+$")
-GENDER = Column("gender", "string", f"as the user stated it, or {UNKNOWN}")
-AGE_BAND = Column("age_band", "string", f"such as 18-24, or {UNKNOWN}")
-MARITAL_STATUS = Column("marital_status", "string", "", one_of=("single", "married", UNKNOWN))
+# One word, without the signs that mean something in a prompt. Spelt out, since Spark and Python differ on what \w is.
+PROFILE_WORD = r"^[0-9a-z\u00df-\u024f\u4e00-\u9fff][0-9a-z\u00df-\u024f\u4e00-\u9fff+-]{0,31}$"
+GENDER = Column("gender", "string", f"as the user stated it, one word in lower case, or {UNKNOWN}", matches=PROFILE_WORD)
+AGE_BAND = Column("age_band", "string", f"such as 18-24 or 60+, or {UNKNOWN}", matches=PROFILE_WORD)
+MARITAL_STATUS = Column("marital_status", "string", "as the user stated it", one_of=("single", "married", UNKNOWN))
 CHILDREN = Column("children", "string", "whether there are children at home", one_of=("yes", "no", UNKNOWN))
 PROFILE = (GENDER, AGE_BAND, MARITAL_STATUS, CHILDREN)
 RECOMMENDER = Column(
@@ -46,7 +49,14 @@ USERS = Table(
     key=("user_id",),
     companions=("users_quarantine",),
     may_be_empty=True,
-    metrics=(accounted(), quarantined_share(at_most=0.2)),
+    metrics=(
+        accounted(),
+        quarantined_share(at_most=0.2),
+        rows_against_last(at_least=0.5, at_most=3.0),
+        Metric("genders", "different values of gender", "select count(distinct gender) from this", at_most=20),
+        # Each is a word that a recommender learns: ages in years, or something else altogether, are no bands.
+        Metric("age_bands", "different values of age_band", "select count(distinct age_band) from this", at_most=30),
+    ),
 )
 INSTRUCTIONS = Table(
     "recommend_instructions",
@@ -89,49 +99,7 @@ INSTRUCTIONS = Table(
         Column("generation", "string", "the quantizer that made the codes"),
     ),
     key=("instruction_id",),
-    metrics=(
-        Metric(
-            "answers_in_their_own_history",
-            "rows whose history reaches beyond what came before the answer",
-            "select count(*) from this where len(history_note_ids) > position",
-            at_most=0,
-        ),
-        Metric(
-            "uneven_histories",
-            "rows in which history_note_ids and history_semantic_ids differ in length",
-            "select count(*) from this where len(history_note_ids) <> len(history_semantic_ids)",
-            at_most=0,
-        ),
-        Metric(
-            "next_items",
-            "rows that ask for the next note",
-            "select count(*) from this where task = 'next_item'",
-            at_least=1,
-        ),
-        Metric(
-            "generations",
-            "generations in one partition",
-            "select count(distinct generation) from this",
-            at_most=1,
-        ),
-        Metric(
-            "later_answers_in_training",
-            "users whose test answer is not the last of their answers, or valid not before it (leave one out)",
-            "select count(*) from (select user_id from this where task = 'next_item' group by user_id "
-            "having coalesce(max(position) filter (leave_one_out = 'train'), -1) >= "
-            "coalesce(min(position) filter (leave_one_out = 'valid'), 2147483647) or "
-            "coalesce(max(position) filter (leave_one_out <> 'test'), -1) >= "
-            "coalesce(min(position) filter (leave_one_out = 'test'), 2147483647))",
-            at_most=0,
-        ),
-        Metric(
-            "training_after_test",
-            "by date: training rows that are not before every test row",
-            "select count(*) from this where by_date = 'train' and ts >= (select min(ts) from this where by_date = 'test')",
-            at_most=0,
-        ),
-        coverage("notes", at_least=1.0),
-    ),
+    metrics=INSTRUCTION_METRICS,
 )
 RECOMMENDER_METRICS = Table(
     "recommender_metrics",

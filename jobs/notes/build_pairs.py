@@ -24,6 +24,7 @@ from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from jobs.config import Config, Pairs, add_run_arguments, optional_day, yes_or_no
+from jobs.event_days import event_days
 from jobs.lake import Lake, LakeError, days_before
 from jobs.notes.pair_workers import (
     BLOCKS,
@@ -40,7 +41,7 @@ from jobs.notes.pair_workers import (
     spreading,
 )
 from jobs.session import run_job, spark_session
-from jobs.sources import day_bounds, delivered_days
+from jobs.sources import day_bounds
 from jobs.staging import Plan, published_reads, run_once, stage_spark
 from models.notes.click_lists import num_blocks_for
 from schemas.tables import EVENTS, NOTE_PAIRS, NOTES
@@ -202,22 +203,8 @@ def stage(config: Config, lake: Lake, plan: Plan, days: list[str]) -> None:
 
 
 def window(config: Config, lake: Lake, day: str, since: str | None, allow_gaps: bool) -> list[str]:
-    """The days of the window that are published.
-
-    Raises `LakeError` where the source has a day of it that is not, from `since` on (or from the first day that is
-    published at all), unless gaps are allowed: days that run side by side would otherwise see more or less of their
-    week by chance, and the result would depend on it.
-    """
-    days = days_before(day, config.pairs.window_days)
-    published = [d for d in days if lake.partition(EVENTS, d)]
-    first = since or next(iter(lake.days(EVENTS)), day)
-    missing = [d for d in delivered_days(config, days) if d >= first and d not in published]
-    if missing and not allow_gaps:
-        raise LakeError(
-            f"build_pairs ds={day} needs the week {days[0]} to {days[-1]}, but events of {', '.join(missing)} are "
-            "delivered and not published yet: run those days first (a backfill in order does), or trigger with allow_gaps"
-        )
-    return published
+    """The days of the window that are published. Raises `LakeError` as `event_days`."""
+    return event_days(config, lake, "build_pairs", day, config.pairs.window_days, since, allow_gaps)
 
 
 def arg_parser() -> argparse.ArgumentParser:

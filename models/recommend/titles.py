@@ -24,14 +24,18 @@ _INSTEAD = {
     "〉": "》︾",
 }
 _TABLE = str.maketrans({sign: other for other, signs in _INSTEAD.items() for sign in signs})
-_BLANKS = re.compile(r"[\s\u2028\u2029\u0085\x00-\x1f\x7f-\x9f]+")
-_UNSEEN = frozenset(
-    {"Cc", "Cf", "Cs"}
-)  # controls, joiners and marks of direction, lone halves of a character
+_SIGNS = re.compile(f"[{re.escape(''.join(_INSTEAD.values()))}]")
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs"})  # controls, joiners and marks of direction, lone halves of a character
 
 
 def clean_title(title: str, limit: int = MAX_TITLE) -> str:
     """At most `limit` characters of the title on one line, harmless in a prompt; may be empty."""
-    one_line = _BLANKS.sub(" ", title)
-    seen = "".join(c for c in one_line if unicodedata.category(c) not in _UNSEEN)
-    return " ".join(seen.translate(_TABLE).split())[:limit].rstrip()
+    seen = title if title.isprintable() else _printed(title)
+    harmless = seen.translate(_TABLE) if _SIGNS.search(seen) else seen
+    return " ".join(harmless.split())[:limit].rstrip()
+
+
+def _printed(title: str) -> str:
+    """Without what has no shape; breaks of a line and tabs become blanks."""
+    return "".join(c for c in _BLANKS.sub(" ", title) if unicodedata.category(c) not in _UNSEEN)

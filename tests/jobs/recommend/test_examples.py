@@ -90,18 +90,18 @@ def test_windows_cover_every_answer_once_after_what_really_came_before(history: 
 def test_rows_of_a_part_come_by_user_and_position_and_one_language_where_words_do_not_matter(
     lake: Lake, quick_publish: None
 ) -> None:
-    rows = rows_of({"u1": ["n01", "n02", "n03", "n04"], "u0": ["n05", "n06", "n07"]})
+    rows = rows_of({"u1": ["n01", "n02", "n03", "n04", "n05"], "u0": ["n06", "n07", "n08", "n09"]})
     doubled = [{**r, "language": "zh", "instruction_id": r["instruction_id"][::-1]} for r in rows]
     publish_taught(lake, rows[::-1] + doubled)
     found = list(instruction_rows(lake, DAY, "leave_one_out", "train", ("next_item",)))
     assert [(r.user_id, r.position, r.semantic_id) for r in found] == [
-        ("u0", 0, semantic_id("n05")),
-        ("u1", 0, semantic_id("n01")),
+        ("u0", 1, semantic_id("n07")),
         ("u1", 1, semantic_id("n02")),
+        ("u1", 2, semantic_id("n03")),
     ]
     assert len(list(instruction_rows(lake, DAY, "leave_one_out", "train", ("next_item",), ("zh", "en")))) == 6
     assert len(list(instruction_rows(lake, DAY, "leave_one_out", "train", ("next_item",), ("zh",)))) == 3
-    assert list(training_histories(lake, DAY, "leave_one_out")) == [["n05"], ["n01", "n02"]]
+    assert list(training_histories(lake, DAY, "leave_one_out")) == [["n06", "n07"], ["n01", "n02", "n03"]]
     assert training_profiles(lake, DAY) == [Profile("female", "25-34", "married", "yes"), Profile()]
     with pytest.raises(ValueError, match="no split 'by_hand'"):
         list(instruction_rows(lake, DAY, "by_hand", "train", ("next_item",)))
