@@ -11,7 +11,7 @@ import torch
 from jobs.artifact import Artifacts
 from jobs.config import Config
 from jobs.ids.catalogue_trie import trie_of
-from jobs.lake import Lake
+from jobs.lake import Lake, LakeError
 from jobs.recommend.arms import (
     Judging,
     counting_arms,
@@ -130,7 +130,10 @@ def _beside_current(lake: Lake, plan: Plan, judging: Judging, deployed: Earned) 
             "comparable"
         )
         return {"recommender": current, "why": why}
-    search = search_of(load_recommender(lake, current), judging.catalogue)
+    try:
+        search = search_of(load_recommender(lake, current), judging.catalogue)
+    except LakeError as error:  # a damaged one must not stand in the way of the one that takes its place
+        return {"recommender": current, "why": f"the current recommender {current} cannot be judged: {error}"}
     theirs = timed(
         "current", lambda: listed(judging, decoded(deployed_arm(judging.settings), judging, search))
     )
