@@ -10,8 +10,8 @@ import torch
 
 from jobs.artifact import Artifacts
 from jobs.config import Config
-from jobs.ids.catalogue_trie import trie_of
-from jobs.lake import Lake
+from jobs.ids.catalogue_trie import CatalogueTrie, trie_of
+from jobs.lake import Lake, LakeError
 from jobs.recommend.arms import (
     Judging,
     counting_arms,
@@ -25,7 +25,7 @@ from jobs.recommend.arms import (
 )
 from jobs.recommend.examples_shown import examples_of, places_of, shown_cases
 from jobs.recommend.grounded import grounded
-from jobs.recommend.held_out import held_out, training_sequences
+from jobs.recommend.held_out import HeldOut, held_out, training_sequences
 from jobs.recommend.judged_arms import Earned, figures_of, gained
 from jobs.recommend.note_facts import note_facts
 from jobs.recommend.promotions import KIND
@@ -33,10 +33,11 @@ from jobs.recommend.recommender import load_recommender
 from jobs.recommend.recommender_gate import MARKOV, POPULARITY, not_compared, shortfalls, worse_than_current
 from jobs.recommend.sasrec_baseline import sasrec_of
 from jobs.recommend.sasrec_training import Recipe
-from jobs.recommend.search import Search, search_of
+from jobs.recommend.search import Leaves, Search, search_of
+from jobs.recommend.settings import Recommend
 from jobs.staging import Plan
 from models.recommend.ranking import KS
-from models.recommend.sequences import Sequences
+from models.recommend.sequences import PAD, Sequences
 
 MAX_CHOOSING = 4096  # users that say when SASRec has learned enough
 log = logging.getLogger("notemill")
@@ -45,34 +46,43 @@ log = logging.getLogger("notemill")
 def judged_day(lake: Lake, config: Config, plan: Plan) -> dict[str, Any]:
     """The facts of `figures.json`. Raises `LakeError` where a table, the trie or a recommender is not whole."""
     torch.set_num_threads(1)  # bits must not depend on the number of cores
-    settings, day, generation = config.recommend, plan.day, plan.artifacts["recommender"]
+    settings, day = config.recommend, plan.day
     catalogue = trie_of(lake, day, plan.artifacts["quantizer"])
-    held = held_out(
-        lake, day, catalogue, split=settings.split, part=plan.params["part"], max_users=settings.max_judged,
-        length=settings.history,
-    )  # fmt: skip
+    held = _held_out(lake, plan, catalogue, settings, plan.params["part"], settings.max_judged)
     judging = Judging(held, catalogue, settings)
     log.info(
         "evaluate_recommender ds=%s: %d answers of %d users", day, len(held.user_ids), len(set(held.user_ids))
     )
     sequences = training_sequences(lake, day, catalogue, settings.split)
-    search = search_of(load_recommender(lake, generation), catalogue)
-    earned, lists, free = decoded_arms(judging, search)
-    earned |= counting_arms(judging, sequences)
-    earned |= _sasrec(lake, plan, judging, sequences)
-    moved = grounded(lake, plan.artifacts["quantizer"], catalogue.trie, free, max(KS))
-    if moved:
-        earned["free_grounded"] = timed("free_grounded", lambda: listed(judging, moved))
-    shown = shown_cases(judging, lists)
-    notes = note_facts(
-        lake, day, catalogue, places_of(shown) | set(held.cases.target_Q[held.cases.target_Q >= 0].tolist())
-    )
+    search = search_of(load_recommender(lake, plan.artifacts["recommender"]), catalogue)
+    earned, lists = _earned(lake, plan, judging, sequences, search)
+    shown, targets = shown_cases(judging, lists), held.cases.target_Q
+    notes = note_facts(lake, day, catalogue, places_of(shown) | set(targets[targets != PAD].tolist()))
     facts = _facts(plan, judging, earned, search)
     facts["current"] = _beside_current(lake, plan, judging, earned[facts["deployed"]])
     facts["figures"] = figures_of(earned, held.user_Q, parts_of(judging, sequences, notes), settings.seed)
     facts["examples"] = examples_of(shown, notes)
     reasons = [*shortfalls(facts), *worse_than_current(facts), not_compared(facts)]
     return {**facts, "remarks": [words for words in reasons if words]}
+
+
+def _held_out(
+    lake: Lake, plan: Plan, catalogue: CatalogueTrie, settings: Recommend, part: str, max_users: int
+) -> HeldOut:
+    split, length = settings.split, settings.history
+    return held_out(lake, plan.day, catalogue, split=split, part=part, max_users=max_users, length=length)
+
+
+def _earned(
+    lake: Lake, plan: Plan, judging: Judging, sequences: Sequences, search: Search
+) -> tuple[dict[str, Earned], Leaves]:
+    """What every arm earns, and the lists of the deployed one."""
+    earned, lists, free = decoded_arms(judging, search)
+    earned |= counting_arms(judging, sequences) | _sasrec(lake, plan, judging, sequences)
+    moved = grounded(lake, plan.artifacts["quantizer"], judging.catalogue.trie, free, max(KS))
+    if moved:
+        earned["free_grounded"] = timed("free_grounded", lambda: listed(judging, moved))
+    return earned, lists
 
 
 def _facts(plan: Plan, judging: Judging, earned: Mapping[str, Earned], search: Search) -> dict[str, Any]:
@@ -101,15 +111,7 @@ def _facts(plan: Plan, judging: Judging, earned: Mapping[str, Earned], search: S
 
 def _sasrec(lake: Lake, plan: Plan, judging: Judging, sequences: Sequences) -> dict[str, Earned]:
     settings, catalogue = judging.settings, judging.catalogue
-    valid = held_out(
-        lake,
-        plan.day,
-        catalogue,
-        split=settings.split,
-        part="valid",
-        max_users=MAX_CHOOSING,
-        length=settings.history,
-    )
+    valid = _held_out(lake, plan, catalogue, settings, "valid", MAX_CHOOSING)
     recipe = Recipe(exclude_seen=settings.exclude_seen, seed=settings.seed)
     reads = {**plan.reads, "split": settings.split}
     num_items = catalogue.trie.num_notes
@@ -130,7 +132,10 @@ def _beside_current(lake: Lake, plan: Plan, judging: Judging, deployed: Earned) 
             "comparable"
         )
         return {"recommender": current, "why": why}
-    search = search_of(load_recommender(lake, current), judging.catalogue)
+    try:
+        search = search_of(load_recommender(lake, current), judging.catalogue)
+    except LakeError as error:  # a damaged one must not stand in the way of the one that takes its place
+        return {"recommender": current, "why": f"the current recommender {current} cannot be judged: {error}"}
     theirs = timed(
         "current", lambda: listed(judging, decoded(deployed_arm(judging.settings), judging, search))
     )

@@ -93,7 +93,7 @@ def masses(mix: Mix, num_requests: int) -> Masses:
     place_QM, order_QM = place_QM.masked_fill(~is_there_QM, num_leaves).sort(dim=1)
     share_QM = share_QM.double().clamp(min=0).masked_fill(~is_there_QM, 0).gather(1, order_QM)
     total_Q1 = share_QM.sum(1, keepdim=True)
-    background_Q1 = torch.where(total_Q1 > 0, mix.background, 1.0)
+    background_Q1 = torch.full_like(total_Q1, mix.background).where(total_Q1 > 0, 1.0)
     share_QM = share_QM / torch.where(total_Q1 > 0, total_Q1, 1.0) * (1 - background_Q1)
     before_QM1 = torch.nn.functional.pad(share_QM.cumsum(1), (1, 0))
     return Masses(place_QM.contiguous(), before_QM1, background_Q1, num_leaves)

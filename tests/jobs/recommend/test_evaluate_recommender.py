@@ -169,6 +169,17 @@ def test_a_current_one_of_other_codes_is_not_judged_and_the_reason_is_kept(world
     assert facts["remarks"] == [facts["current"]["why"]]
 
 
+def test_a_damaged_current_one_does_not_stand_in_the_way(world: Lake) -> None:
+    make_recommender(world, "r0")
+    Artifacts(world, "recommender").promote("r0", D1)
+    (Artifacts(world, "recommender").folder("r0") / "model.safetensors").write_bytes(b"r")
+    run(world, "--generation", generation_of(world))
+    (path,) = (world.root / "artifacts" / "recommender_evaluation").glob("*/figures.json")
+    why = json.loads(path.read_bytes())["current"]["why"]
+    assert why.startswith("the current recommender r0 cannot be judged: ")
+    assert "model.safetensors is not the file" in why
+
+
 def test_validation_answers_are_told_and_nothing_is_staged(
     world: Lake, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from models.ids.trie import DeadPrefixError
 from models.recommend import decoding
 from models.recommend.decoding import Beams, beam_search, causal_decoder, encoder_decoder
 from models.recommend.id_tokens import IdTokens
+from models.recommend.mixing import ItemScores, Mix, leaf_ranges
 from tests.models.recommend.tiny import (
     FAMILIES,
     ID_TOKENS,
@@ -115,15 +117,32 @@ def test_a_catalogue_of_one_note_gives_it_and_dead_beams(model: Any) -> None:
     assert (beams.state_QB[:, 1:] < 0).all()
 
 
-@pytest.mark.parametrize("family", ["t5", "llama"])
-def test_a_model_of_half_precision_is_summed_in_full(family: str) -> None:
-    model, ids = model_of(family).bfloat16(), catalogue(60)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("family", ["t5", "llama", "llama eager"])
+def test_a_model_of_half_precision_is_summed_in_full(family: str, dtype: torch.dtype) -> None:
+    model, ids = model_of(family).to(dtype), catalogue(60)
+    first = decoder_of(model, among_codes=True).begin(asked(model))[1]
+    assert first.exp().sum(1).tolist() == pytest.approx([1.0] * 4, abs=1e-6)  # bfloat16 would miss it by a hundredth
     beams = beam_search(decoder_of(model), asked(model), trie_of(ids), num_beams=64)
-    assert beams.score_QB.dtype == torch.float32
-    scores = step_scores(model_of(family), PROMPTS[0], ids).sum(1)
-    assert torch.corrcoef(torch.stack([scores[beams.state_QB[0, :60]], beams.score_QB[0, :60]]))[0, 1] > 0.99
-    is_rounded = beams.score_QB[0, :60].bfloat16().float() == beams.score_QB[0, :60]
-    assert not is_rounded.all()
+    assert first.dtype == beams.score_QB.dtype == torch.float32
+    for request, tokens in enumerate(PROMPTS):
+        scores = step_scores(model_of(family), tokens, ids).sum(1)[beams.state_QB[request, :60]]
+        assert torch.corrcoef(torch.stack([scores, beams.score_QB[request, :60]]))[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("family", ["t5", "llama"])
+def test_a_model_with_adapters_and_new_words_decodes_like_any_other(family: str) -> None:
+    names = {"t5": (["q", "v"], "shared"), "llama": (["q_proj", "v_proj"], "embed_tokens")}[family]
+    words = {names[1]: list(range(ID_TOKENS.first, ID_TOKENS.stop))}
+    kind = {"t5": "SEQ_2_SEQ_LM", "llama": "CAUSAL_LM"}[family]
+    lora = LoraConfig(r=2, target_modules=names[0], trainable_token_indices=words, task_type=kind, init_lora_weights=False)
+    model, ids = get_peft_model(model_of(family), lora).eval(), catalogue(60)
+    beams = beam_search(decoder_of(model), asked(model), trie_of(ids), num_beams=60)
+    for request, tokens in enumerate(PROMPTS):
+        scores = step_scores(model, tokens, ids).sum(1)
+        assert scores[beams.state_QB[request]].tolist() == pytest.approx(beams.score_QB[request].tolist(), abs=CLOSE)
+    plain = step_scores(model_of(family), PROMPTS[0], ids).sum(1)
+    assert not torch.allclose(plain, step_scores(model, PROMPTS[0], ids).sum(1), atol=0.01)
 
 
 def test_one_prompt_is_read_once_and_nobody_repeats_it(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +161,11 @@ def test_no_step_brings_a_number_to_the_host(t5: Any, llama: Any, monkeypatch: p
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         for model in (t5, llama):
             prompt = type(asked(model))(*(mode.from_tensor(tensor) for tensor in asked(model)))
-            beams = beam_search(decoder_of(model), prompt, trie, num_beams=5)
+            mix = Mix(ItemScores(torch.tensor([[0, 7]] * 4), torch.tensor([[0.5, 0.5]] * 4)), leaf_ranges(trie))
+            for of_probabilities in (False, True):
+                mix = mix._replace(of_probabilities=of_probabilities)
+                beam_search(decoder_of(model), prompt, trie, num_beams=5, mix=mix, score_forced=False)
+            beams = beam_search(decoder_of(model), prompt, trie, num_beams=5, length_penalty=1.0)
             assert beams.score_QB.shape == (4, 5)
         with pytest.raises(DataDependentOutputException):
             bool(checked[0].score_QB.isnan().any())
