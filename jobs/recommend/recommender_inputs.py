@@ -33,6 +33,7 @@ LEARNED_FROM = (
     "batch_size",
     "learning_rate",
     "dropout",
+    "noise",
     "patience",
     "lora_rank",
     "precision",

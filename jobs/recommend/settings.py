@@ -23,6 +23,7 @@ class Recommend:
     batch_size: int = 128  # sequences a step, all processes together
     learning_rate: float = 0.001
     dropout: float = 0.2
+    noise: bool = True  # causal: windows of a history are learned also in another order and with notes left out
     patience: int = 5  # epochs without a better validation loss
     lora_rank: int = 0  # above 0: adapters and the new ID tokens alone are trained
     precision: str = "no"

@@ -68,7 +68,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jobs.publish_table.audit", lambda *_: Audit((), {}))
         patch.setattr(networks, "CAUSAL", SMALL)
-        config = configured(taught_lake(tmp_path_factory.mktemp("trained")), epochs=30, learning_rate=0.005)
+        config = configured(taught_lake(tmp_path_factory.mktemp("trained")), epochs=30, learning_rate=0.005, noise=False)
         return config, run(config, DAY)
 
 
