@@ -31,6 +31,7 @@ LEARNED_FROM = (
     "tasks",
     "epochs",
     "batch_size",
+    "parts",
     "learning_rate",
     "dropout",
     "noise",

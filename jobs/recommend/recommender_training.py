@@ -192,6 +192,7 @@ def recipe_of(settings: Recommend, base: Base) -> Recipe:
         pad=base.tokenizer.pad_token_id,
         is_encoder_decoder=base.is_encoder_decoder,
         processes=settings.processes,
+        parts=settings.parts,
         precision=settings.precision,
         lora_rank=settings.lora_rank,
         noise=Noise() if settings.noise and learns_windows(settings) else None,

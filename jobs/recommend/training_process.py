@@ -73,6 +73,8 @@ def accelerator_for(recipe: Recipe) -> Any:
         raise LakeError(
             f"recommend.processes is {recipe.processes}: this machine has {num_devices} accelerators"
         )
+    if recipe.precision == "fp16" and num_devices == 0:
+        raise LakeError("recommend.precision is fp16, which takes an accelerator, and there is none: write no or bf16")
     # Without an accelerator Accelerate must be told so, or it lets every process train by itself.
     found = Accelerator(mixed_precision=recipe.precision, cpu=num_devices == 0)
     if found.num_processes != recipe.processes:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from safetensors.torch import save
 
 from jobs.lake import LakeError
@@ -145,6 +146,21 @@ def test_a_batch_in_parts_is_learned_like_a_whole_one(is_encoder_decoder: bool) 
     split.run()
     for one, three in zip(whole.curve, split.curve, strict=True):
         assert three == pytest.approx(one, abs=1e-4)
+
+
+def test_bf16_learns_about_the_same() -> None:
+    exact = training(recipe(), examples(), examples(5), dropout=0.0)
+    exact.run()
+    AcceleratorState._reset_state()
+    try:
+        short = training(recipe(precision="bf16"), examples(), examples(5), dropout=0.0)
+        short.run()
+    finally:
+        AcceleratorState._reset_state()
+    assert short.curve != exact.curve
+    for one, other in zip(exact.curve, short.curve, strict=True):
+        assert other == pytest.approx(one, rel=0.05)
+    assert {value.dtype for value in short.best.weights.values()} == {torch.float32}
 
 
 def test_it_stops_where_validation_gets_worse_and_keeps_the_best(caplog: pytest.LogCaptureFixture) -> None:
