@@ -16,6 +16,10 @@ from jobs.audit import Audit
 from jobs.config import Config, ConfigError
 from jobs.lake import Lake, LakeError
 from jobs.recommend import recommender_training, training
+from jobs.recommend.answering import batch_of, losses
+from jobs.recommend.base_model import Base
+from jobs.recommend.batches import pieces_of
+from jobs.recommend.examples import tokenised
 from jobs.recommend.recommender import KIND, Recommender, load_recommender
 from jobs.recommend.train_recommender import main, require_sane, run
 from models.ids.text import codes_to_text
@@ -68,7 +72,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jobs.publish_table.audit", lambda *_: Audit((), {}))
         patch.setattr(networks, "CAUSAL", SMALL)
-        config = configured(taught_lake(tmp_path_factory.mktemp("trained")), epochs=30, learning_rate=0.005)
+        config = configured(
+            taught_lake(tmp_path_factory.mktemp("trained")), epochs=30, learning_rate=0.005, noise=False
+        )
         return config, run(config, DAY)
 
 
@@ -96,6 +102,18 @@ def best_ids(recommender: Recommender, histories: list[list[str]]) -> list[str]:
     trie = on_device(build(ids, np.zeros(len(ids), dtype=np.int64), [CODES] * 3).trie)
     found = beam_search(recommender.decoder, prompt, trie, num_beams=3)
     return [codes_to_text(codes[0].tolist()) for codes in found.code_QBL]
+
+
+def valid_loss(found: Recommender, config: Config) -> float:
+    """What a recommender read back costs on the rows that chose its epoch."""
+    base = Base(found.network, found.tokenizer, found.id_tokens, found.manifest["prompt_style"])
+    recipe = recommender_training.recipe_of(config.recommend, base)
+    rows = recommender_training.lessons_of(
+        config.open_lake(), DAY, config.recommend, base, "valid", ("next_item",)
+    )
+    examples = tokenised(found.tokenizer, rows)
+    batch = batch_of(pieces_of(examples, np.arange(len(examples.learned_N))), recipe)
+    return float(losses(found.network, batch, recipe).detach().sum()) / int(examples.learned_N.sum())
 
 
 def test_it_tells_what_comes_next_in_the_ring(recommender: Recommender) -> None:
@@ -248,8 +266,10 @@ def test_a_killed_training_and_its_rerun_make_the_same_files(
 def test_every_kind_of_model_is_trained_and_loaded(tmp_path: Path, settings: dict[str, Any]) -> None:
     lake = taught_lake(tmp_path, mixed=True)
     tiny_language_model(tmp_path / "lm", tied=False)
-    found = load_recommender(lake, run(configured(lake, epochs=1, **settings), DAY))
+    config = configured(lake, epochs=1, **settings)
+    found = load_recommender(lake, run(config, DAY))
     assert len(best_ids(found, [["n01", "n02"], []])) == 2
+    assert valid_loss(found, config) == pytest.approx(found.manifest["best_loss"], abs=1e-5)
     style = "sentence" if settings["model"] == "lm" else "terse"
     assert (found.manifest["prompt_style"], found.is_encoder_decoder) == (style, settings["model"] == "t5")
     assert bool(found.manifest["depends_on"]["base"]) is (settings["model"] == "lm")
@@ -309,6 +329,7 @@ def test_a_day_without_instructions_is_refused(tmp_path: Path) -> None:
         ({"epochs": 0}, r"recommend\.epochs is 0: it must be from 1"),
         ({"learning_rate": 0}, r"recommend\.learning_rate is 0\.0"),
         ({"dropout": 0.95}, r"recommend\.dropout is 0\.95"),
+        ({"parts": 0}, r"recommend\.parts is 0"),
         ({"processes": 0}, r"recommend\.processes is 0"),
         ({"processes": 9}, r"recommend\.processes is 9: no more than recommend\.batch_size \(8\)"),
         ({"patience": 0}, r"recommend\.patience is 0"),
@@ -321,6 +342,14 @@ def test_settings_that_make_no_recommender_are_refused(
 ) -> None:
     with pytest.raises(LakeError, match=said):
         require_sane(configured(taught, **settings).recommend)
+
+
+def test_half_precision_without_an_accelerator_is_refused(
+    taught: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(LakeError, match=r"recommend\.precision is fp16, which takes an accelerator"):
+        run(configured(taught, precision="fp16"), DAY)
 
 
 def test_a_model_that_is_nowhere_is_refused(taught: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
