@@ -15,7 +15,8 @@ COSTS = [[3.25, 1.0], [1.0, 2.0], [0.5, 0.25]]
 
 
 def by_hand(**how: Any) -> list[tuple[tuple[int, ...], float]]:
-    beams = beam_search(Table(COSTS), Prompt(torch.ones(1, 1).long(), torch.ones(1, 1)), trie_of(FORCED_IDS, (2, 2, 2)), num_beams=3, **how)
+    prompt = Prompt(torch.ones(1, 1).long(), torch.ones(1, 1))
+    beams = beam_search(Table(COSTS), prompt, trie_of(FORCED_IDS, (2, 2, 2)), num_beams=3, **how)
     return list(zip(map(tuple, beams.code_QBL[0].tolist()), beams.score_QB[0].tolist(), strict=True))
 
 
