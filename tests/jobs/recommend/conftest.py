@@ -1,4 +1,4 @@
-"""What the tests of the recommender share with those of other models, and one trained recommender for all of them."""
+"""What the tests of the recommender share with those of other models, and two trained recommenders for all of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from jobs.config import Config
 from jobs.lake import Lake
 from tests.jobs.model_fixtures import lake, quick_publish, torch_settings
 from tests.jobs.recommend.served import make_world
 
-__all__ = ["lake", "quick_publish", "torch_settings"]
+__all__ = ["lake", "quick_publish", "torch_settings", "trained", "world", "world_template"]
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +28,11 @@ def world(world_template: Path, tmp_path: Path) -> Lake:
     """A copy of it."""
     shutil.copytree(world_template, tmp_path / "world")
     return Lake.open(tmp_path / "world" / "lake")
+
+
+@pytest.fixture(scope="package")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, str]:
+    """A lake with a trained recommender that tests only look at."""
+    from tests.jobs.recommend.trained import trained_once
+
+    return trained_once(tmp_path_factory.mktemp("trained"))
