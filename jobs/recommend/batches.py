@@ -63,7 +63,7 @@ def causal_batch(examples: Examples, rows_B: NDArray[np.int64], pad: int) -> Bat
     """Rows of a decoder-only model. No rows make one of padding, from which nothing is learned."""
     whole = _rows(examples, rows_B)
     learned = [int(n) for n in examples.learned_N[rows_B]]
-    width, span = max(map(len, whole), default=1), max(learned, default=1)
+    width, span = max(map(len, whole), default=2), max(learned, default=1)
     token_BT = np.full((max(1, len(whole)), width), pad, dtype=np.int64)
     mask_BT = np.full_like(token_BT, not whole)  # a row nobody looks at would have no softmax
     label_BA = np.full((len(token_BT), span), IGNORED, dtype=np.int64)

@@ -129,7 +129,7 @@ def task_word(task: str) -> str:
 
 def prompt_tokens(tokenizer: Any, prompts: list[str]) -> list[list[int]]:
     """The tokens of prompts as a model reads them in training and later; a closing sign is not part of a question."""
-    found: list[list[int]] = tokenizer(prompts, verbose=False)["input_ids"]
+    found: list[list[int]] = tokenizer(prompts, verbose=False)["input_ids"] if prompts else []
     stop = tokenizer.eos_token_id
     return [tokens[:-1] if tokens and tokens[-1] == stop else tokens for tokens in found]
 

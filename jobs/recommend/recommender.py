@@ -25,7 +25,8 @@ from jobs.recommend.training_process import open_network
 from jobs.staging import file_hash
 from models.recommend.decoding import Decoder, Prompt, causal_decoder, encoder_decoder
 from models.recommend.id_tokens import IdTokens
-from models.recommend.prompts import Profile, next_item, prompt_text, terse
+from models.recommend.prompts import Profile, next_item, profile_words, prompt_text, terse
+from schemas.recommend_tables import UNKNOWN
 
 KIND = "recommender"
 
@@ -46,12 +47,21 @@ class Recommender:
         """Whether prompts are padded on the right and answers begin anew."""
         return bool(self.manifest["is_encoder_decoder"])
 
+    def _known(self, profile: Profile) -> Profile:
+        """A value that nobody had in training is unknown."""
+        words = zip(profile, profile_words(profile), strict=True)
+        return Profile(*(value if word in self._vocabulary else UNKNOWN for value, word in words))
+
+    @cached_property
+    def _vocabulary(self) -> dict[str, int]:
+        return self.tokenizer.get_vocab()
+
     def prompt_texts(self, histories: list[list[str]], profiles: list[Profile]) -> list[str]:
         """What the network reads of users: their latest notes, oldest first."""
         latest = [history[-int(self.manifest["settings"]["history"]) :] for history in histories]
         pairs = zip(profiles, latest, strict=True)
         if self.manifest["prompt_style"] == "terse":
-            return [terse(profile, history) for profile, history in pairs]
+            return [terse(self._known(profile), history) for profile, history in pairs]
         language = str(self.manifest["language"])
         return [prompt_text(next_item(profile, history, "", language)) for profile, history in pairs]
 

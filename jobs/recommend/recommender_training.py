@@ -35,7 +35,7 @@ from jobs.recommend.settings import Recommend
 from jobs.recommend.training_process import BASE, LEARNED, RECIPE, open_network, read_recipe
 from jobs.recommend.training_state import State, load_state
 from jobs.staging import code_hash
-from models.recommend.prompts import profile_words
+from models.recommend.prompts import Profile, profile_words
 from schemas.recommend_tables import TASKS
 
 MAX_VALID = 4096  # rows that say when to stop, evenly spread over the users
@@ -113,7 +113,8 @@ def base_of(lake: Lake, day: str, settings: Recommend, inputs: Inputs) -> Base:
     """The network before it learns, and its tokenizer."""
     if inputs.base_folder is not None:
         return language_model_base(inputs.base_folder, inputs.sizes, settings.seed)
-    words = {word for profile in training_profiles(lake, day) for word in profile_words(profile)}
+    known = [Profile(), *training_profiles(lake, day)]
+    words = {word for profile in known for word in profile_words(profile)}
     titles: list[str] = []
     if settings.tasks == "mixed":
         words |= {task_word(task) for task in TASKS}

@@ -20,6 +20,8 @@ log = logging.getLogger("notemill")
 
 def require_sane(settings: Recommend) -> None:
     """Raise `LakeError` where the configured settings cannot make a recommender."""
+    from jobs.recommend.base_model import is_compact
+
     for name, value, low, high in (
         ("history", settings.history, 1, 200),
         ("epochs", settings.epochs, 1, 10_000),
@@ -38,6 +40,11 @@ def require_sane(settings: Recommend) -> None:
         )
     if not settings.model:
         raise LakeError("recommend.model is empty: write causal, t5, a folder or a Hugging Face id")
+    if settings.lora_rank and is_compact(settings):
+        raise LakeError(
+            f"recommend.lora_rank is {settings.lora_rank}: the compact model {settings.model} has nothing to adapt, it is "
+            "trained whole: write 0"
+        )
 
 
 def make_generation(lake: Lake, day: str, config: Config) -> str:

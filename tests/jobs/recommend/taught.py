@@ -53,10 +53,10 @@ def rings(num_users: int, length: int) -> dict[str, list[str]]:
 
 
 def rows_of(histories: dict[str, list[str]], history: int = 5, mixed: bool = False) -> Rows:
-    """The rows that `build_instructions` makes of these histories: leave one out, one language a row."""
+    """The rows that `build_instructions` makes of these histories: steps after a first one, one left out, in English."""
     found: Rows = []
     for number, (user, notes) in enumerate(sorted(histories.items())):
-        for position, note_id in enumerate(notes):
+        for position, note_id in list(enumerate(notes))[1:]:
             before = notes[max(0, position - history) : position]
             last = len(notes) - 1
             split = "test" if position == last else "valid" if position == last - 1 else "train"
