@@ -33,7 +33,9 @@ from models.recommend.id_tokens import IdTokens
 from models.recommend.lazy_inputs import notes_of, without_some
 
 INITIAL_STD = 0.02  # GPT-2 and its followers
-WIDE = 8  # children are scored by one product over all nodes where these are at most so many times a node's children
+# A product with all nodes of a level is cheaper than gathering each prefix's children, up to so many nodes, or so many
+# times the most children that one has.
+FEW_NODES, FEW_TIMES = 4096, 32
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ class Lazy(nn.Module):
         node_MW = start_M[:, None] + torch.arange(self.widths[level], device=hidden_MD.device)
         is_there_MW = (node_MW < stop_M[:, None]) & (before_M >= 0)[:, None]
         node_MW = node_MW.clamp(max=len(key_N) - 1)
-        if len(key_N) <= WIDE * self.widths[level]:
+        if len(key_N) <= max(FEW_NODES, FEW_TIMES * self.widths[level]):
             own_MW = (hidden_MD @ nodes_ND.T).gather(1, node_MW)
         else:
             own_MW = (nodes_ND[node_MW] @ hidden_MD[..., None]).squeeze(-1)
