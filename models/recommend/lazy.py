@@ -21,9 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -59,22 +57,6 @@ class Children(NamedTuple):
     own_MW: Tensor
     code_MW: Tensor
     is_there_MW: Tensor
-
-
-def prefix_keys(codes_NL: NDArray[np.integer], sizes: Sequence[int]) -> list[Tensor]:
-    """key_N of every level, sorted: the number of the node before times K plus the code, for every prefix of the IDs.
-
-    Raises `ValueError` where there is no ID, or one that is not of these sizes.
-    """
-    if codes_NL.ndim != 2 or codes_NL.shape[1] != len(sizes) or not len(codes_NL):
-        raise ValueError(f"IDs of shape {codes_NL.shape} are no catalogue of {len(sizes)} levels")
-    if (codes_NL < 0).any() or (codes_NL >= np.array(sizes)).any():
-        raise ValueError(f"a code is outside the sizes {tuple(sizes)}: the IDs are of another quantizer")
-    found, before_N = [], np.zeros(len(codes_NL), dtype=np.int64)
-    for level, size in enumerate(sizes):
-        keys, before_N = np.unique(before_N * size + codes_NL[:, level], return_inverse=True)
-        found.append(torch.from_numpy(keys))
-    return found
 
 
 class Lazy(nn.Module):

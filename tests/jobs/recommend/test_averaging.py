@@ -26,9 +26,14 @@ def test_it_stands_in_for_the_weights_and_gives_them_back_also_after_an_error() 
     averaging = Averaging({"w": weight}, 0.5)
     weight.fill_(1.0)
     averaging.follow(50)
-    with pytest.raises(RuntimeError, match="inside"), averaging.instead():
-        assert weight.tolist() == [0.5]
-        raise RuntimeError("inside")
+
+    def fail() -> None:
+        with averaging.instead():
+            assert weight.tolist() == [0.5]
+            raise RuntimeError("inside")
+
+    with pytest.raises(RuntimeError, match="inside"):
+        fail()
     assert (weight.tolist(), averaging.means["w"].tolist()) == ([1.0], [0.5])
 
 

@@ -1,4 +1,4 @@
-"""The lazy network in the training loop: the same weights after any kill, in parts, and with the mean of the weights kept."""
+"""The lazy network in the training loop: the same weights after any kill, in parts, and with the mean of its weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from jobs.recommend import training as loop
 from jobs.recommend.recipe import Recipe
 from jobs.recommend.training import Training
 from models.recommend.id_tokens import IdTokens
-from models.recommend.lazy import Config, Lazy, prefix_keys
+from models.recommend.lazy import Config, Lazy
+from models.recommend.prefixes import prefix_keys
 from tests.jobs.recommend.small_training import SIZES, examples, recipe
 
 CATALOGUE = np.array([(first, second) for first in range(4) for second in range(4)])
@@ -69,11 +70,14 @@ def test_what_is_kept_is_the_mean_that_was_judged(undisturbed: bytes) -> None:
     found = training(lazy_recipe(epochs=1))
     best = found.run()
     assert all(torch.equal(value, found.averaging.means[name]) for name, value in best.weights.items())
-    assert not any(torch.equal(value, found.weights[name]) for name, value in best.weights.items() if value.dim() > 1)
+    assert not any(
+        torch.equal(value, found.weights[name]) for name, value in best.weights.items() if value.dim() > 1
+    )
     with torch.no_grad():
         for name, value in best.weights.items():
             found.weights[name].copy_(value)
     assert found._valid_loss() == pytest.approx(best.loss, abs=1e-6)
+    assert found._ndcg() == pytest.approx(best.ndcg, abs=1e-6) == found.curve[0]["valid_ndcg_10"]
     latest = training(lazy_recipe(averaging=0.0)).run()
     assert save(dict(latest.weights)) != undisturbed
 

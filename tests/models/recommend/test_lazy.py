@@ -10,8 +10,9 @@ import torch
 
 from models.recommend import lazy as module
 from models.recommend.answer_loss import IGNORED
-from models.recommend.lazy import Config, Lazy, prefix_keys
+from models.recommend.lazy import Config, Lazy
 from models.recommend.lazy_inputs import notes_of, without_some
+from models.recommend.prefixes import prefix_keys
 from tests.models.recommend.tiny_lazy import (
     AGE,
     CATALOGUE,
@@ -41,7 +42,11 @@ def test_prefixes_are_numbered_in_order_of_their_codes() -> None:
 
 @pytest.mark.parametrize(
     ("codes", "said"),
-    [([[0, 3]], "outside the sizes"), ([[0, -1]], "outside the sizes"), ([[0, 1, 1]], "no catalogue of 2 levels")],
+    [
+        ([[0, 3]], "outside the sizes"),
+        ([[0, -1]], "outside the sizes"),
+        ([[0, 1, 1]], "no catalogue of 2 levels"),
+    ],
 )
 def test_ids_of_other_sizes_and_no_ids_are_no_catalogue(codes: list[list[int]], said: str) -> None:
     with pytest.raises(ValueError, match=said):
@@ -110,7 +115,9 @@ def test_one_pass_learns_every_answer_as_if_each_were_alone(model: Lazy) -> None
     with torch.no_grad():
         together = model(token_BT, mask_BT, labels(token_BT, [4]))[0].view(4, 3)
     for at, note in enumerate(notes):
-        assert (-together[at]).tolist() == pytest.approx(log_prob(model, notes[:at], [note])[0].tolist(), abs=CLOSE)
+        assert (-together[at]).tolist() == pytest.approx(
+            log_prob(model, notes[:at], [note])[0].tolist(), abs=CLOSE
+        )
 
 
 def test_what_comes_later_changes_nothing_before_and_what_came_before_does(model: Lazy) -> None:
@@ -129,7 +136,9 @@ def test_padding_and_neighbours_in_a_batch_change_nothing(model: Lazy) -> None:
     with torch.no_grad():
         together = model(token_BT, mask_BT, labels(token_BT, [1] * 4))
     for row, history in enumerate(HISTORIES):
-        assert (-together[row]).tolist() == pytest.approx(log_prob(model, history, [(2, 4, 5)])[0].tolist(), abs=CLOSE)
+        assert (-together[row]).tolist() == pytest.approx(
+            log_prob(model, history, [(2, 4, 5)])[0].tolist(), abs=CLOSE
+        )
 
 
 def test_labels_that_are_ignored_cost_nothing_however_wide_they_are(model: Lazy) -> None:
@@ -199,7 +208,9 @@ def test_dropout_and_dropped_notes_are_the_dice_of_a_step() -> None:
     still = lazy(config=Config(**{**SMALL.__dict__, "dropout": 0.0})).train()
     torch.manual_seed(1)
     losses = still(token_BT, mask_BT, label_BA).sum(1)
-    assert 1 < len({round(float(loss), 4) for loss in losses}) < 8  # rows of one history, whole or with a note dropped
+    assert (
+        1 < len({round(loss, 4) for loss in losses.tolist()}) < 8
+    )  # rows of one history, whole or with a note dropped
 
 
 def test_every_weight_learns() -> None:
@@ -212,4 +223,4 @@ def test_every_weight_learns() -> None:
     assert model.words_VD.grad is not None
     assert model.words_VD.grad[AGE].any()
     assert not model.words_VD.grad[0].any()  # a word that nobody wrote
-    assert SIZES == model.id_tokens.sizes
+    assert model.id_tokens.sizes == SIZES

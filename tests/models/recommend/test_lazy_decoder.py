@@ -34,7 +34,9 @@ def found(beams: Beams, request: int) -> dict[tuple[int, ...], float]:
     return dict(zip(codes, beams.score_QB[request][kept].tolist(), strict=True))
 
 
-def searched(model: Lazy, ids: list[tuple[int, ...]], num_beams: int = 16, prompt: Prompt | None = None) -> Beams:
+def searched(
+    model: Lazy, ids: list[tuple[int, ...]], num_beams: int = 16, prompt: Prompt | None = None
+) -> Beams:
     decoder = lazy_decoder.lazy_decoder(model)
     return beam_search(decoder, prompt or prompt_of(), trie_of(ids, SIZES), num_beams)
 
@@ -67,7 +69,9 @@ def test_a_narrow_search_keeps_what_a_beam_search_in_plain_python_keeps(model: L
 def test_notes_that_are_gone_leave_their_share_to_their_siblings(model: Lazy) -> None:
     left = [one for one in CATALOGUE if one != (2, 4, 5)]
     before, after = found(searched(model, CATALOGUE), 0), found(searched(model, left), 0)
-    assert after[(2, 4, 1)] == pytest.approx(math.log(math.exp(before[(2, 4, 1)]) + math.exp(before[(2, 4, 5)])), abs=CLOSE)
+    assert after[(2, 4, 1)] == pytest.approx(
+        math.log(math.exp(before[(2, 4, 1)]) + math.exp(before[(2, 4, 5)])), abs=CLOSE
+    )
     assert after[(2, 0, 0)] == pytest.approx(before[(2, 0, 0)], abs=CLOSE)
 
 
@@ -80,7 +84,9 @@ def test_notes_that_are_new_are_found_by_their_codes_and_all_sums_to_one(model: 
     for request in range(len(HISTORIES)):
         assert sum(map(math.exp, found(beams, request).values())) == pytest.approx(1.0, abs=1e-4)
     ratio = before[(0, 1, 2)] - before[(0, 1, 3)]
-    assert after[(0, 1, 2)] - after[(0, 1, 3)] == pytest.approx(ratio, abs=CLOSE)  # among each other as they were
+    assert after[(0, 1, 2)] - after[(0, 1, 3)] == pytest.approx(
+        ratio, abs=CLOSE
+    )  # among each other as they were
     token_BT, mask_BT = rows(HISTORIES[:1])
     with torch.no_grad():
         hidden = model.last(token_BT, mask_BT)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from models.recommend.answer_loss import IGNORED
 from models.recommend.id_tokens import IdTokens
-from models.recommend.lazy import Config, Lazy, prefix_keys
+from models.recommend.lazy import Config, Lazy
+from models.recommend.prefixes import prefix_keys
 
 SIZES = (4, 5, 6)
 IDS = IdTokens(3, SIZES)
