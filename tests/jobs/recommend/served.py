@@ -43,6 +43,7 @@ SETTINGS = {
     "batch_size": 8,
     "learning_rate": 0.003,
     "dropout": 0.1,
+    "content": 0,
 }
 EVENTS_1 = [
     ("u1", "n01", "click", "2026-03-01 10:00:00"),
