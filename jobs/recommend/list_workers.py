@@ -150,7 +150,7 @@ def rows_of(
 
 
 @lru_cache(maxsize=1)
-def opened(root: str, day: str, speaker: Speaker, content: str, share: float) -> Search:
+def opened(root: str, day: str, speaker: Speaker, content: str = "", share: float = 0.0) -> Search:
     """The recommender on the day's catalogue, once a worker. Raises `LakeError` where its IDs were replaced meanwhile."""
     import torch
 

@@ -89,7 +89,7 @@ def test_cells_find_nearly_what_brute_force_finds_and_the_same_every_time() -> N
     found = np.mean(
         [len(set(a) & set(b)) / 20 for a, b in zip(exact.tolist(), near_NK.tolist(), strict=True)]
     )
-    assert 0.95 <= found
+    assert found >= 0.95
     assert not (near_NK == np.arange(3000)[:, None]).any()
     assert (np.diff(cos_NK, axis=1) <= 0).all()
     again, cos_again_NK = content.nearest(vector_ND, 20, Config(exact_below=100))
