@@ -172,7 +172,13 @@ def main() -> None:
         f"recommend_floors_{data.name}",
         rows,
         bars=bars(data.name, rows),
-        command=f"python -m benchmarks.recommend_floors --source {data.name}",
+        command=" ".join(
+            [
+                "python -m benchmarks.recommend_floors --source",
+                data.name,
+                *(["--without", *args.without] if args.without else []),
+            ]
+        ),
         packages=("numpy", "scipy", "torch"),
         slices=by_slice(arms, data),
         seed=args.seed,
