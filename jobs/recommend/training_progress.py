@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass
 class Best:
-    """The weights that were best so far: of the least validation loss; where answers are ranked, of the best NDCG@10 first."""
+    """The weights that were best so far: of the best NDCG@10 where answers are ranked, then of the least loss."""
 
     loss: float = float("inf")
     epoch: int = 0
