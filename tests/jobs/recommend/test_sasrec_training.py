@@ -40,6 +40,15 @@ def test_training_ends_where_nothing_gets_better_and_keeps_the_best(trained: Tra
     assert trained.curve[-1]["epoch"] < RECIPE.epochs
 
 
+def test_the_best_weights_stay_where_later_ones_are_worse() -> None:
+    # Answers by chance: the more the ring is learned, the worse they are told.
+    answers = Cases(CASES.history_QT, np.random.default_rng(2).permutation(NUM_ITEMS))
+    found = train_sasrec(SEQUENCES, NUM_ITEMS, answers, SMALL, RECIPE)
+    told = judge_scores(found.model.scores, answers, exclude_seen=False, ks=(10,)).ndcg_QK.mean()
+    assert told == max(line["ndcg_10"] for line in found.curve)
+    assert told > found.curve[-1]["ndcg_10"]
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(trained: Trained) -> None:
     again = train_sasrec(SEQUENCES, NUM_ITEMS, CASES, SMALL, RECIPE)
     other = train_sasrec(SEQUENCES, NUM_ITEMS, CASES, SMALL, Recipe(**{**vars(RECIPE), "seed": 18}))

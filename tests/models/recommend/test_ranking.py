@@ -72,11 +72,11 @@ def test_scores_that_are_all_alike_give_chance() -> None:
 
 
 def test_what_was_seen_stands_nowhere_and_is_a_miss_as_target() -> None:
-    score_QN = scores([5, 4, 3, 3, 2], [5, 4, 3, 3, 2], [5, 4, 3, 3, 2])
-    seen_QT = padded([[0, 3], [1], []], 2)
-    found = score_places(score_QN, ints(2, 1, -1), seen_QT)
-    assert (found.before_Q[0], found.size_Q.tolist()) == (1, [1, 0, 0])
-    assert score_places(score_QN, ints(2, 1, -1)).size_Q.tolist() == [2, 1, 0]
+    score_QN = scores(*[[5, 4, 3, 3, 2]] * 4)
+    seen_QT = padded([[0, 3], [1], [], [3]], 2)
+    found = score_places(score_QN, ints(2, 1, -1, 3), seen_QT)
+    assert (found.before_Q[0], found.size_Q.tolist()) == (1, [1, 0, 0, 0])
+    assert score_places(score_QN, ints(2, 1, -1, 3)).size_Q.tolist() == [2, 1, 0, 2]
 
 
 def test_scores_below_everything_are_still_an_order() -> None:
@@ -103,12 +103,12 @@ def test_a_target_stands_behind_all_items_of_the_ids_before_its_own() -> None:
 
 
 def test_an_id_counts_the_items_that_were_not_seen_and_one_of_none_is_not_in_the_list() -> None:
-    group_QB = ints([0, 2, 1], [0, 2, 1], [0, 2, 1])
-    seen_QT = padded([[0, 4, 4], [0, 1], [2]], 3)
-    item, group = group_places(group_QB, ints(3, 3, 2), GROUP_N, seen_QT)
-    # Items 1 | 3, 5 are left; then 3, 4, 5 alone; the last target itself was seen.
-    assert (item.before_Q.tolist(), item.size_Q.tolist()) == ([1, 0, 0], [2, 3, 0])
-    assert (group.before_Q.tolist(), group.size_Q.tolist()) == ([1, 0, 0], [1, 1, 0])
+    group_QB = ints([0, 2, 1], [0, 2, 1], [0, 2, 1], [0, 2, 1])
+    seen_QT = padded([[0, 4, 4], [0, 1], [2], [4]], 3)
+    item, group = group_places(group_QB, ints(3, 3, 2, 4), GROUP_N, seen_QT)
+    # Items 1 | 3, 5 are left; then 3, 4, 5 alone; the last two targets themselves were seen.
+    assert (item.before_Q.tolist(), item.size_Q.tolist()) == ([1, 0, 0, 0], [2, 3, 0, 0])
+    assert (group.before_Q.tolist(), group.size_Q.tolist()) == ([1, 0, 0, 0], [1, 1, 0, 0])
 
 
 def test_an_id_that_is_not_in_the_list_is_a_miss_and_so_is_an_unknown_item() -> None:
