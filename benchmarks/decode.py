@@ -7,7 +7,7 @@ Two models with random weights: T5 of TIGER's size (arXiv 2305.05065, section 4)
 parameters; histories of 20 IDs of 4 x 256 codes, drawn. What a search costs does not depend on what the weights are.
 
 1. With and without the trie: one decoder, one code path, rounds that alternate; ratio of medians, and the quartiles of the
-   rounds' own ratios. Time outside the decoder (the choice of the beams) is told apart.
+   rounds' own ratios. What the choice of the beams takes is told apart, by searches with the decoder's answers known.
 2. The peer is `generate(num_beams=..., prefix_allowed_tokens_fn=...)` over nested dictionaries, as LC-Rec and GENRE call it;
    its own processor is put in by hand, as `generate` would, so that the seconds spent in it can be told apart.
 3. Both find the same IDs; and with a beam as wide as a small catalogue, what a forward pass over every ID finds.
@@ -53,7 +53,7 @@ from models.recommend.mixing import ItemScores, Mix, leaf_ranges
 
 SIZES, HISTORY, START = (256,) * 4, 20, 0
 ID_TOKENS = IdTokens(3, SIZES)
-SMALL, SHARES = 300, 100
+SMALL, SHARES, CALLS = 300, 100, 10
 FREE_BAR, PEER_BAR, CLOSE = 1.05, 20.0, 1e-3
 
 
@@ -64,20 +64,21 @@ def timed(do: Callable[[], Any]) -> tuple[Any, float]:
     return found, time.process_time() - started
 
 
-class Watched:
-    """A decoder, and the seconds spent in it."""
+class Remembering:
+    """A decoder that answers a second search from memory: what that one takes is the choice of the beams alone."""
+
     def __init__(self, decoder: Decoder) -> None:
-        self.decoder, self.id_tokens, self.seconds = decoder, decoder.id_tokens, 0.0
+        self.decoder, self.id_tokens, self.known = decoder, decoder.id_tokens, {}
 
     def begin(self, prompt: Prompt) -> tuple[Any, Tensor]:
-        found, seconds = timed(lambda: self.decoder.begin(prompt))
-        self.seconds += seconds
-        return found
+        if 0 not in self.known:
+            self.known[0] = self.decoder.begin(prompt)
+        return self.known[0]
 
-    def extend(self, *step: Any) -> tuple[Any, Tensor]:
-        found, seconds = timed(lambda: self.decoder.extend(*step))
-        self.seconds += seconds
-        return found
+    def extend(self, state: Any, parent_QB: Tensor, code_QB: Tensor, depth: int) -> tuple[Any, Tensor]:
+        if depth not in self.known:
+            self.known[depth] = self.decoder.extend(state, parent_QB, code_QB, depth)
+        return self.known[depth]
 
 
 class WatchedProcessor(PrefixConstrainedLogitsProcessor):
@@ -103,8 +104,8 @@ def models() -> dict[str, Any]:
     return {"t5": T5ForConditionalGeneration(t5).eval(), "causal": Qwen3ForCausalLM(causal).eval()}
 
 
-def decoder_of(model: Any) -> Watched:
-    return Watched((encoder_decoder if model.config.is_encoder_decoder else causal_decoder)(model, ID_TOKENS))
+def decoder_of(model: Any) -> Decoder:
+    return (encoder_decoder if model.config.is_encoder_decoder else causal_decoder)(model, ID_TOKENS)
 
 
 def drawn_prompt(ids_SL: np.ndarray, batch: int) -> Prompt:
@@ -115,8 +116,7 @@ def drawn_prompt(ids_SL: np.ndarray, batch: int) -> Prompt:
 
 
 def drawn_mix(trie: DeviceTrie, batch: int) -> Mix:
-    generator = torch.Generator().manual_seed(4)
-    place_QM = torch.randint(len(trie.note_indptr_S1) - 1, (batch, SHARES), generator=generator)
+    place_QM = torch.randint(len(trie.note_indptr_S1) - 1, (batch, SHARES), generator=torch.Generator().manual_seed(4))
     return Mix(ItemScores(place_QM, torch.full((batch, SHARES), 1 / SHARES)), leaf_ranges(trie))
 
 
@@ -128,22 +128,21 @@ def ours(model: Any, trie: DeviceTrie, prompt: Prompt, beams: int, rounds: int) 
         "trie": lambda decoder: beam_search(decoder, prompt, trie, beams),
         "mixed": lambda decoder: beam_search(decoder, prompt, trie, beams, mix=mix),
     }
+    decoder, remembering = decoder_of(model), Remembering(decoder_of(model))
+    constrained = searches["trie"](remembering)
     whole, choice = np.zeros((rounds, 3)), np.zeros((rounds, 3))
     for number in range(-1, rounds):  # the first is to warm up
-        for at in range(3):
-            at = (at + number) % 3  # nobody is always the first
-            watched, search = decoder_of(model), list(searches.values())[at]
-            found, seconds = timed(lambda w=watched, do=search: do(w))
-            if at == 1:
-                constrained = found
-            if number >= 0:
-                whole[number, at], choice[number, at] = seconds, seconds - watched.seconds
+        for at, search in enumerate(searches.values()):
+            whole_s = timed(lambda do=search: do(decoder))[1]
+            calls_s = timed(lambda do=search: [do(remembering) for _ in range(CALLS)])[1]
+            whole[max(number, 0), at], choice[max(number, 0), at] = whole_s, calls_s / CALLS
     (free_s, trie_s, mixed_s), ratio = np.median(whole, axis=0), whole[:, 1] / whole[:, 0]
     low, high = np.quantile(ratio, [0.25, 0.75])
+    free_ms, trie_ms, mixed_ms = 1e3 * np.median(choice, axis=0)
     return {
         **{"free s": free_s, "trie s": trie_s, "ratio": trie_s / free_s, "low": low, "high": high},
-        "mixed/free": mixed_s / free_s,
-        **{f"{name} choice ms": 1e3 * s for name, s in zip(searches, np.median(choice, axis=0), strict=True)},
+        **{"mixed/free": mixed_s / free_s, "free choice ms": free_ms, "trie choice ms": trie_ms},
+        **{"mixed choice ms": mixed_ms, "constraint ms": trie_ms - free_ms},
     }, constrained
 
 
@@ -172,7 +171,7 @@ def peer(model: Any, root: dict[int, Any], prompt: Prompt, beams: int, rounds: i
     whole_s, processor_s = np.median(seconds, axis=0)
     first_L = torch.tensor([ID_TOKENS.first_of(level) for level in range(len(SIZES))])
     code_QBL = found.sequences[:, asked:].view(-1, beams, len(SIZES)) - first_L
-    return {"peer s": whole_s, "peer choice ms": 1e3 * processor_s}, (code_QBL, found.sequences_scores.view(-1, beams))
+    return {"peer s": whole_s, "peer constraint ms": 1e3 * processor_s}, (code_QBL, found.sequences_scores.view(-1, beams))
 
 
 def as_brute_force(model: Any, ids_SL: np.ndarray) -> float:
@@ -205,7 +204,7 @@ def family_row(name: str, model: Any, trie: Trie, root: dict[int, Any], args: ar
         **row,
         **theirs,
         "whole ratio": theirs["peer s"] / row["trie s"],
-        "choice ratio": theirs["peer choice ms"] / row["trie choice ms"],
+        "constraint ratio": theirs["peer constraint ms"] / row["constraint ms"],
         "same IDs": float((code_QBL == beams.code_QBL).all(-1).float().mean()),
         "score difference": float((score_QB - beams.score_QB).abs().max()),
         "to brute force": as_brute_force(model, ids_SL[:: len(ids_SL) // SMALL][:SMALL]),
@@ -236,12 +235,11 @@ def main(argv: list[str]) -> None:
 
 def bars_of(row: dict[str, Any]) -> dict[str, bool]:
     """The promises, of one family."""
-    name, ratio, choice, whole = row["model"], row["ratio"], row["choice ratio"], row["whole ratio"]
+    name, ratio, own, whole = row["model"], row["ratio"], row["constraint ratio"], row["whole ratio"]
     spread = f"{row['low']:.3f} to {row['high']:.3f}"
     return {
         f"{name}: at most {FREE_BAR - 1:.0%} slower with the trie (ratio {ratio:.3f}, rounds {spread})": ratio <= FREE_BAR,
-        f"{name}: the choice of the beams at least {PEER_BAR:.0f} times as fast as the peer's constraint alone "
-        f"(ratio {choice:.0f})": choice >= PEER_BAR,
+        f"{name}: the constraint adds less than 1/{PEER_BAR:.0f} of what the peer's does (1/{own:.0f})": own >= PEER_BAR,
         f"{name}: a whole search at least {PEER_BAR:.0f} times as fast as the peer's (ratio {whole:.1f})": whole >= PEER_BAR,
         f"{name}: the peer finds the same IDs": row["same IDs"] > 0.999 and row["score difference"] < CLOSE,
         f"{name}: on {SMALL} notes, scores of a pass over every ID": row["to brute force"] < CLOSE,

@@ -77,12 +77,12 @@ def candidates(trie: DeviceTrie, depth: int, state: Tensor) -> Candidates:
     is_alive = (state >= 0)[..., None]
     at = state.clamp(min=0)
     if isinstance(level, DenseRows):
-        next_W = level.next_SK[at].long()
+        next_W = level.next_SK[at]
         return Candidates(level.code_K.expand_as(next_W), next_W, is_alive & (next_W >= 0))
     place_W = level.indptr_S1[at][..., None] + level.offset_W
     is_allowed_W = is_alive & (place_W < level.indptr_S1[at + 1][..., None])
     code_W = level.code_C[place_W.clamp(max=len(level.code_C) - 1)]
-    return Candidates(code_W.long(), place_W.long(), is_allowed_W)
+    return Candidates(code_W.long(), place_W, is_allowed_W)
 
 
 def masked(trie: DeviceTrie, depth: int, state: Tensor, log_prob_K: Tensor) -> Tensor:
@@ -148,10 +148,10 @@ def best(beams: Beams, found: Candidates, log_prob_QBW: Tensor, num_beams: int) 
     parent_QB = at_QB // width
     before_QB = beams.state_QB.gather(1, parent_QB)
     died_QB = torch.where(before_QB < 0, before_QB, -1 - depth)
-    state_QB = torch.where(is_dead_QB, died_QB, found.state_W.flatten(1).gather(1, at_QB))
-    code_QB1 = found.code_W.flatten(1).gather(1, at_QB)[..., None]
+    which_QB = (torch.arange(len(at_QB), device=at_QB.device)[:, None], parent_QB, at_QB % width)
+    state_QB = torch.where(is_dead_QB, died_QB, found.state_W[which_QB])
     kept_QBL = beams.code_QBL.gather(1, parent_QB[..., None].expand(-1, -1, depth))
-    return Beams(score_QB, state_QB, torch.cat([kept_QBL, code_QB1], dim=-1), parent_QB)
+    return Beams(score_QB, state_QB, torch.cat([kept_QBL, found.code_W[which_QB][..., None]], dim=-1), parent_QB)
 
 
 def require_alive(beams: Beams) -> None:

@@ -16,8 +16,6 @@ import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
 
-from models.recommend.id_tokens import IdTokens
-
 ATTENTION = ("eager", "sdpa")  # the others take no mask of their own for every query
 
 
@@ -29,6 +27,29 @@ class Prompt(NamedTuple):
 
     token_QT: Tensor
     mask_QT: Tensor
+
+
+class CodeTokens(Protocol):
+    """Which words are the codes of each level: `id_tokens.IdTokens`, or `title_trie.TitleTokens`."""
+
+    @property
+    def first(self) -> int:
+        """The first token of any code."""
+
+    @property
+    def stop(self) -> int:
+        """The token after the last."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """K of every level."""
+
+    @property
+    def num_levels(self) -> int:
+        """How many there are."""
+
+    def first_of(self, level: int) -> int:
+        """The token of code 0 of a level."""
 
 
 class State(NamedTuple):
@@ -49,16 +70,16 @@ class State(NamedTuple):
 class Decoder(Protocol):
     """What `decoding.beam_search` asks for codes; one a family of models."""
 
-    id_tokens: IdTokens
+    id_tokens: CodeTokens
 
-    def begin(self, prompt: Prompt) -> tuple[State, Tensor]:
+    def begin(self, prompt: Prompt) -> tuple[Any, Tensor]:
         """log_prob_QK of the first code, float32."""
 
-    def extend(self, state: State, parent_QB: Tensor, code_QB: Tensor, depth: int) -> tuple[State, Tensor]:
+    def extend(self, state: Any, parent_QB: Tensor, code_QB: Tensor, depth: int) -> tuple[Any, Tensor]:
         """log_prob_QBK of code `depth` after the beams took these codes at the level before, from these parents."""
 
 
-def causal_decoder(model: nn.Module, id_tokens: IdTokens, among_codes: bool = False) -> Decoder:
+def causal_decoder(model: nn.Module, id_tokens: CodeTokens, among_codes: bool = False) -> Decoder:
     """Of any causal language model of transformers whose layers are plain attention with positions of their own.
 
     `among_codes`: probabilities are over the codes of the level alone, not over all words.
@@ -67,13 +88,13 @@ def causal_decoder(model: nn.Module, id_tokens: IdTokens, among_codes: bool = Fa
     return _Causal(model, id_tokens, among_codes)
 
 
-def encoder_decoder(model: nn.Module, id_tokens: IdTokens, among_codes: bool = False) -> Decoder:
+def encoder_decoder(model: nn.Module, id_tokens: CodeTokens, among_codes: bool = False) -> Decoder:
     """Of `T5ForConditionalGeneration`: the encoder and the keys of its output once a request. Else as `causal_decoder`."""
     return _EncoderDecoder(model, id_tokens, among_codes)
 
 
 class _Causal:
-    def __init__(self, model: Any, id_tokens: IdTokens, among_codes: bool) -> None:
+    def __init__(self, model: Any, id_tokens: CodeTokens, among_codes: bool) -> None:
         _require_model(model, id_tokens)
         if kinds := set(getattr(model.config, "layer_types", None) or []) - {"full_attention", "sliding_attention"}:
             raise ValueError(f"layers of {sorted(kinds)} keep one state a beam: this decoder is for attention alone")
@@ -122,7 +143,7 @@ class _Causal:
 
 
 class _EncoderDecoder:
-    def __init__(self, model: Any, id_tokens: IdTokens, among_codes: bool) -> None:
+    def __init__(self, model: Any, id_tokens: CodeTokens, among_codes: bool) -> None:
         _require_model(model, id_tokens)
         if not (getattr(model.config, "is_encoder_decoder", False) and hasattr(model.decoder, "block")):
             raise ValueError(f"{type(model).__name__} is no T5: this decoder knows no other encoder-decoder")
@@ -172,7 +193,7 @@ class _EncoderDecoder:
         return torch.cat([one.expand(-1, -1, -1, width) for one, width in of_position], dim=-1)
 
 
-def log_prob_of(logits_V: Tensor, id_tokens: IdTokens, level: int, among_codes: bool = False) -> Tensor:
+def log_prob_of(logits_V: Tensor, id_tokens: CodeTokens, level: int, among_codes: bool = False) -> Tensor:
     """log_prob_K of a level's codes [..., K] from the scores of all words, in float32."""
     logits_V = logits_V.float()
     first = id_tokens.first_of(level)
@@ -193,7 +214,7 @@ def _additive(seen: Tensor, model: Any) -> Tensor:
     return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, torch.finfo(dtype).min)
 
 
-def _require_model(model: Any, id_tokens: IdTokens) -> None:
+def _require_model(model: Any, id_tokens: CodeTokens) -> None:
     how = getattr(model.config, "_attn_implementation", "eager")
     if how not in ATTENTION:
         raise ValueError(f"attention is {how!r}, which takes no mask: load the model with attn_implementation='sdpa'")

@@ -75,6 +75,12 @@ def leaf_ranges(trie: DeviceTrie) -> LeafRanges:
     return LeafRanges(tuple(found[::-1]))
 
 
+def leaves_of(trie: DeviceTrie, place: Tensor) -> Tensor:
+    """The leaves of notes by their places in the trie (`build_trie`'s order): what `ItemScores` is made of. -1 stays -1."""
+    leaf = torch.searchsorted(trie.note_indptr_S1[1:], place.to(trie.note_indptr_S1.dtype), right=True)
+    return leaf.masked_fill(place < 0, -1)
+
+
 def masses(mix: Mix, num_requests: int) -> Masses:
     """The sums that every step reads, in float64: a small share is the difference of two near 1.
 

@@ -20,7 +20,6 @@ from tests.models.recommend.tiny import (
     ID_TOKENS,
     PROMPTS,
     SIZES,
-    Table,
     all_prefix_scores,
     asked,
     brute_beams,
@@ -158,15 +157,13 @@ def test_no_step_brings_a_number_to_the_host(t5: Any, llama: Any, monkeypatch: p
     trie = trie_of(catalogue(60))
     checked: list[Beams] = []
     monkeypatch.setattr(decoding, "require_alive", checked.append)
+    scores = ItemScores(torch.tensor([[0, 7]] * 4), torch.tensor([[0.5, 0.5]] * 4))
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-        for model in (t5, llama):
+        for model, of_probabilities in ((t5, False), (llama, True)):
             prompt = type(asked(model))(*(mode.from_tensor(tensor) for tensor in asked(model)))
-            mix = Mix(ItemScores(torch.tensor([[0, 7]] * 4), torch.tensor([[0.5, 0.5]] * 4)), leaf_ranges(trie))
-            for of_probabilities in (False, True):
-                mix = mix._replace(of_probabilities=of_probabilities)
-                beam_search(decoder_of(model), prompt, trie, num_beams=5, mix=mix, score_forced=False)
-            beams = beam_search(decoder_of(model), prompt, trie, num_beams=5, length_penalty=1.0)
-            assert beams.score_QB.shape == (4, 5)
+            mix = Mix(scores, leaf_ranges(trie), of_probabilities=of_probabilities)
+            how = {"num_beams": 5, "mix": mix, "length_penalty": 1.0, "score_forced": False}
+            assert beam_search(decoder_of(model), prompt, trie, **how).score_QB.shape == (4, 5)
         with pytest.raises(DataDependentOutputException):
             bool(checked[0].score_QB.isnan().any())
 
@@ -225,30 +222,3 @@ def test_a_model_without_any_score_inside_the_catalogue_is_an_error_and_not_an_e
 
     with pytest.raises(DeadPrefixError, match="request 0: every beam is dead"):
         beam_search(Mute(), asked(llama), trie_of([(0, 0, 0)]), num_beams=2)
-
-
-# IDs 0-0-0 (after 0 only 0-0 may come: two forced codes) and 1-0-0, 1-1-1 (after 1 a choice, then forced).
-FORCED_IDS = [(0, 0, 0), (1, 0, 0), (1, 1, 1)]
-COSTS = [[3.25, 1.0], [1.0, 2.0], [0.5, 0.25]]
-
-
-def by_hand(llama: Any, **how: Any) -> list[tuple[tuple[int, ...], float]]:
-    beams = beam_search(Table(COSTS), asked(llama, [[2]]), trie_of(FORCED_IDS, (2, 2, 2)), num_beams=3, **how)
-    return list(zip(found(beams, 0), beams.score_QB[0].tolist(), strict=True))
-
-
-def test_without_a_length_penalty_scores_are_sums(llama: Any) -> None:
-    assert by_hand(llama) == [((1, 0, 0), -2.5), ((1, 1, 1), -3.25), ((0, 0, 0), -4.75)]
-
-
-def test_forced_codes_are_no_length(llama: Any) -> None:
-    """Divided by 2, 2 and 1 codes that were a choice; by 3 each, 0-0-0 would be as near as before."""
-    assert by_hand(llama, length_penalty=1.0) == [((1, 0, 0), -1.25), ((1, 1, 1), -1.625), ((0, 0, 0), -4.75)]
-    assert by_hand(llama, length_penalty=2.0)[1] == ((1, 1, 1), -3.25 / 4)
-
-
-def test_forced_codes_may_be_free_of_charge(llama: Any) -> None:
-    """0-0-0 pays its first code alone; the others pay two."""
-    assert by_hand(llama, score_forced=False) == [((1, 0, 0), -2.0), ((1, 1, 1), -3.0), ((0, 0, 0), -3.25)]
-    halved = by_hand(llama, score_forced=False, length_penalty=1.0)
-    assert halved == [((1, 0, 0), -1.0), ((1, 1, 1), -1.5), ((0, 0, 0), -3.25)]

@@ -14,7 +14,7 @@ from models.ids.trie import DenseLevel
 from models.ids.trie_build import build
 from models.ids.trie_torch import on_device
 from models.recommend.decoding import beam_search
-from models.recommend.mixing import ItemScores, Mix, combined, leaf_ranges, mass, masses
+from models.recommend.mixing import ItemScores, Mix, combined, leaf_ranges, leaves_of, mass, masses
 from tests.models.recommend.tiny import (
     PROMPTS,
     SIZES,
@@ -62,6 +62,13 @@ def test_the_leaves_under_every_prefix_of_a_drawn_catalogue(dense: int, monkeypa
         prefixes = sorted({codes[:length] for codes in ids})
         starts = [next(at for at, codes in enumerate(ids) if codes[:length] == prefix) for prefix in prefixes]
         assert first_S1.tolist() == [*starts, 120]
+
+
+def test_notes_are_found_by_their_leaves() -> None:
+    """Three notes share the first ID, the second has one: places 0 to 2, and 3."""
+    codes = np.array([[0, 1], [0, 1], [0, 1], [1, 0]])
+    trie = on_device(build(codes, np.array([0, 1, 2, 0]), (2, 2)).trie)
+    assert leaves_of(trie, torch.tensor([[0, 2, 3], [1, -1, -1]])).tolist() == [[0, 0, 1], [0, -1, -1]]
 
 
 def test_masses_by_hand() -> None:
