@@ -13,7 +13,6 @@ import torch
 
 from jobs.config import ConfigError
 from jobs.recommend.recipe import Recipe
-from models.recommend.id_tokens import IdTokens
 
 
 def with_adapters(network: Any, recipe: Recipe) -> Any:
@@ -25,7 +24,7 @@ def with_adapters(network: Any, recipe: Recipe) -> Any:
 
     if not recipe.lora_rank:
         return network
-    ids = IdTokens(recipe.first, recipe.sizes)
+    ids = recipe.id_tokens
     rows = {name: list(range(ids.first, ids.stop)) for name in word_modules(network)}
     adapters = LoraConfig(
         r=recipe.lora_rank,

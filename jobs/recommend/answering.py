@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from jobs.recommend.batches import IGNORED, Batch, causal_batch, seq2seq_batch
-from jobs.recommend.examples import Examples
+from jobs.recommend.batches import IGNORED, Batch, Piece, causal_batch, seq2seq_batch
 from jobs.recommend.recipe import Recipe
 from models.recommend.answer_loss import answer_loss
-from models.recommend.id_tokens import IdTokens
-
-Rows = Any  # the numbers of examples, of any length
 
 
-def batcher(examples: Examples, recipe: Recipe) -> Callable[[Rows], Batch]:
-    """What makes a batch of some rows of these examples."""
-    build = seq2seq_batch if recipe.is_encoder_decoder else causal_batch
-    return lambda rows: build(examples, rows, recipe.pad)
+def batch_of(pieces: Sequence[Piece], recipe: Recipe) -> Batch:
+    """What the recipe's network reads and learns."""
+    return (seq2seq_batch if recipe.is_encoder_decoder else causal_batch)(pieces, recipe.pad)
 
 
 def losses(network: Any, batch: Batch, recipe: Recipe) -> Tensor:
     """loss_BA of the learned tokens; 0 where there is none."""
     ask = _answer_seq2seq if recipe.is_encoder_decoder else _answer_causal
-    return answer_loss(ask(network, batch, recipe.pad), batch.label_BA, IdTokens(recipe.first, recipe.sizes))
+    return answer_loss(ask(network, batch, recipe.pad), batch.label_BA, recipe.id_tokens)
 
 
 def _answer_causal(network: Any, batch: Batch, pad: int) -> Tensor:

@@ -5,7 +5,8 @@ Shapes: B rows of a step, T tokens, A learned tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,13 @@ from jobs.recommend.examples import Examples
 
 POOL_BATCHES = 50  # so many batches' rows are sorted by length together: little padding, and still another mix every epoch
 IGNORED = -100  # of a label that is not learned; as torch's cross_entropy has it
+
+
+class Piece(NamedTuple):
+    """One example: its tokens, the last `learned` of which are learned."""
+
+    token_T: NDArray[np.int32]
+    learned: int
 
 
 class Batch(NamedTuple):
@@ -54,42 +62,49 @@ def in_order(num_rows: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
         yield np.arange(start, min(start + batch_size, num_rows))
 
 
-def share_of(rows_B: NDArray[np.int64], rank: int, processes: int) -> NDArray[np.int64]:
-    """What one of several processes learns of a step's rows; of fewer rows than processes some have none."""
-    return rows_B[rank::processes]
+def share_of(pieces: Sequence[Piece], rank: int, processes: int) -> Sequence[Piece]:
+    """What one of several processes learns of a step's pieces; of fewer pieces than processes some have none."""
+    return pieces[rank::processes]
 
 
-def causal_batch(examples: Examples, rows_B: NDArray[np.int64], pad: int) -> Batch:
-    """Rows of a decoder-only model. No rows make one of padding, from which nothing is learned."""
-    whole = _rows(examples, rows_B)
-    learned = [int(n) for n in examples.learned_N[rows_B]]
-    width, span = max(map(len, whole), default=2), max(learned, default=1)
-    token_BT = np.full((max(1, len(whole)), width), pad, dtype=np.int64)
-    mask_BT = np.full_like(token_BT, not whole)  # a row nobody looks at would have no softmax
+def in_parts(pieces: Sequence[Piece], parts: int) -> list[Sequence[Piece]]:
+    """So many parts of about one size, some empty where there are fewer pieces."""
+    edges = [len(pieces) * part // parts for part in range(parts + 1)]
+    return [pieces[start:stop] for start, stop in pairwise(edges)]
+
+
+def pieces_of(examples: Examples, rows: NDArray[np.int64]) -> list[Piece]:
+    """The examples of these numbers."""
+    at_N1 = examples.indptr_N1
+    return [
+        Piece(examples.token_M[at_N1[row] : at_N1[row + 1]], int(examples.learned_N[row])) for row in rows
+    ]
+
+
+def causal_batch(pieces: Sequence[Piece], pad: int) -> Batch:
+    """Rows of a decoder-only model. No pieces make one of padding, from which nothing is learned."""
+    width = max((len(piece.token_T) for piece in pieces), default=2)
+    span = max((piece.learned for piece in pieces), default=1)
+    token_BT = np.full((max(1, len(pieces)), width), pad, dtype=np.int64)
+    mask_BT = np.full_like(token_BT, not pieces)  # a row nobody looks at would have no softmax
     label_BA = np.full((len(token_BT), span), IGNORED, dtype=np.int64)
-    for row, (tokens, count) in enumerate(zip(whole, learned, strict=True)):
+    for row, (tokens, learned) in enumerate(pieces):
         token_BT[row, width - len(tokens) :] = tokens
         mask_BT[row, width - len(tokens) :] = 1
-        label_BA[row, span - count :] = tokens[len(tokens) - count :]
+        label_BA[row, span - learned :] = tokens[len(tokens) - learned :]
     return Batch(torch.from_numpy(token_BT), torch.from_numpy(mask_BT), torch.from_numpy(label_BA))
 
 
-def seq2seq_batch(examples: Examples, rows_B: NDArray[np.int64], pad: int) -> Batch:
-    """Rows of an encoder-decoder model. No rows make one of padding, from which nothing is learned."""
-    whole = _rows(examples, rows_B)
-    learned = [int(n) for n in examples.learned_N[rows_B]]
-    width = max((len(tokens) - count for tokens, count in zip(whole, learned, strict=True)), default=1)
-    token_BT = np.full((max(1, len(whole)), width), pad, dtype=np.int64)
-    mask_BT = np.full_like(token_BT, not whole)  # a row nobody looks at would have no softmax
-    label_BA = np.full((len(token_BT), max(learned, default=1)), IGNORED, dtype=np.int64)
-    for row, (tokens, count) in enumerate(zip(whole, learned, strict=True)):
-        asked = len(tokens) - count
+def seq2seq_batch(pieces: Sequence[Piece], pad: int) -> Batch:
+    """Rows of an encoder-decoder model. No pieces make one of padding, from which nothing is learned."""
+    width = max((len(tokens) - learned for tokens, learned in pieces), default=1)
+    span = max((piece.learned for piece in pieces), default=1)
+    token_BT = np.full((max(1, len(pieces)), width), pad, dtype=np.int64)
+    mask_BT = np.full_like(token_BT, not pieces)  # a row nobody looks at would have no softmax
+    label_BA = np.full((len(token_BT), span), IGNORED, dtype=np.int64)
+    for row, (tokens, learned) in enumerate(pieces):
+        asked = len(tokens) - learned
         token_BT[row, :asked] = tokens[:asked]
         mask_BT[row, :asked] = 1
-        label_BA[row, :count] = tokens[asked:]
+        label_BA[row, :learned] = tokens[asked:]
     return Batch(torch.from_numpy(token_BT), torch.from_numpy(mask_BT), torch.from_numpy(label_BA))
-
-
-def _rows(examples: Examples, rows_B: NDArray[np.int64]) -> list[NDArray[np.int32]]:
-    indptr_N1 = examples.indptr_N1
-    return [examples.token_M[indptr_N1[row] : indptr_N1[row + 1]] for row in rows_B]

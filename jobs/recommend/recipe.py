@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jobs.recommend.window_noise import Noise
+from models.recommend.id_tokens import IdTokens
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -26,10 +29,16 @@ class Recipe:
     precision: str = "no"
     lora_rank: int = 0
     parts: int = 1  # that a process's share of a step is split into, where it does not fit into memory
+    noise: Noise | None = None  # of windows; None where nothing is altered
     weight_decay: float = 0.01  # torch's default of AdamW
     warmup_share: float = 0.05  # of all steps, for Adam's second moments to settle
     least_rate: float = 0.05  # of the rate, at the end
     max_norm: float = 1.0  # of the gradient
+
+    @property
+    def id_tokens(self) -> IdTokens:
+        """Where the vocabulary has the ID words."""
+        return IdTokens(self.first, self.sizes)
 
     def rate(self, step: int, steps: int) -> float:
         """Linear warm-up, then a cosine down to the least rate."""
@@ -48,4 +57,5 @@ class Recipe:
 
 def recipe_from(facts: Mapping[str, Any]) -> Recipe:
     """A recipe from what `as_json` wrote."""
-    return Recipe(**{**facts, "sizes": tuple(facts["sizes"])})
+    noise = Noise(**facts["noise"]) if facts["noise"] else None
+    return Recipe(**{**facts, "sizes": tuple(facts["sizes"]), "noise": noise})

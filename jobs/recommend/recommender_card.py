@@ -7,7 +7,7 @@ from typing import Any
 
 def recommender_card(generation: str, facts: dict[str, Any]) -> str:
     """The card: what it is, what it learned from, how that went, and what it must not be used for."""
-    settings, clock = facts["settings"], facts["clock"]
+    settings = facts["settings"]
     curve = "\n".join(
         f"| {point['epoch']} | {point['loss']:.4f} | {point['valid_loss']:.4f} |" for point in facts["curve"]
     )
@@ -33,8 +33,8 @@ Trained on rows whose split `{settings["split"]}` is `train`; `valid` rows chose
 |---|---|---|
 {curve}
 
-Training took {facts["seconds"]:.0f} s with {settings["processes"]} process(es) at precision `{settings["precision"]}`;
-{clock["waited_share"]:.1%} of the steps' time was waiting for data.
+Trained in {settings["processes"]} process(es) at precision `{settings["precision"]}`; how long that took, and how much of it
+was waiting for data, is in `manifest.json`.
 
 What it recommends follows what users like these did before: it knows no note that came after its IDs' day, and nothing of
 why a note was liked. Figures on held-out users are in `recommender_metrics`.

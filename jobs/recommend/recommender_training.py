@@ -13,7 +13,7 @@ import numpy as np
 from jobs.config import Config
 from jobs.lake import Lake, LakeError, write_atomically
 from jobs.recommend.adapters import merged, with_adapters
-from jobs.recommend.base_model import Base, compact_base, is_compact, language_model_base
+from jobs.recommend.base_model import Base, compact_base, language_model_base
 from jobs.recommend.collaborative import fit_collaborative, save_collaborative
 from jobs.recommend.examples import (
     Examples,
@@ -34,6 +34,7 @@ from jobs.recommend.recommender_inputs import Inputs, learned_from
 from jobs.recommend.settings import Recommend
 from jobs.recommend.training_process import BASE, LEARNED, RECIPE, open_network, read_recipe
 from jobs.recommend.training_state import State, load_state
+from jobs.recommend.window_noise import Noise
 from jobs.staging import code_hash
 from models.recommend.prompts import Profile, profile_words
 from schemas.recommend_tables import TASKS
@@ -138,9 +139,14 @@ def languages_of(settings: Recommend) -> tuple[str, ...]:
     return ("en", "zh") if settings.languages == "both" else (settings.languages,)
 
 
+def learns_windows(settings: Recommend) -> bool:
+    """Whether the model reads a stretch of a history once and learns every answer in it."""
+    return settings.model == "causal"
+
+
 def training_lessons(lake: Lake, day: str, settings: Recommend, base: Base) -> Iterator[Lesson]:
     """Everything to learn from: next items, in windows where the network can read them so, and the tasks about titles."""
-    if is_compact(settings) and not base.is_encoder_decoder:
+    if learns_windows(settings):
         yield from windows(
             instruction_rows(lake, day, settings.split, "train", ("next_item",)), settings.history
         )
@@ -186,8 +192,10 @@ def recipe_of(settings: Recommend, base: Base) -> Recipe:
         pad=base.tokenizer.pad_token_id,
         is_encoder_decoder=base.is_encoder_decoder,
         processes=settings.processes,
+        parts=settings.parts,
         precision=settings.precision,
-        lora_rank=0 if is_compact(settings) else settings.lora_rank,
+        lora_rank=settings.lora_rank,
+        noise=Noise() if settings.noise and learns_windows(settings) else None,
     )
 
 

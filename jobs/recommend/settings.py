@@ -21,8 +21,10 @@ class Recommend:
     tasks: str = "next_item"  # or mixed: also the other names of notes (LC-Rec)
     epochs: int = 60  # at most
     batch_size: int = 128  # sequences a step, all processes together
+    parts: int = 1  # that a process splits its share of a step into, where it does not fit into memory
     learning_rate: float = 0.001
     dropout: float = 0.2
+    noise: bool = True  # causal: windows of a history are learned also in another order and with notes left out
     patience: int = 5  # epochs without a better validation loss
     lora_rank: int = 0  # above 0: adapters and the new ID tokens alone are trained
     precision: str = "no"

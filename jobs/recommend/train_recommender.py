@@ -26,6 +26,7 @@ def require_sane(settings: Recommend) -> None:
         ("history", settings.history, 1, 200),
         ("epochs", settings.epochs, 1, 10_000),
         ("batch_size", settings.batch_size, 1, 1_000_000),
+        ("parts", settings.parts, 1, 1_000_000),
         ("learning_rate", settings.learning_rate, 1e-7, 1),
         ("dropout", settings.dropout, 0, 0.9),
         ("patience", settings.patience, 1, 10_000),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,11 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from jobs.lake import LakeError
-from jobs.recommend.answering import batcher, losses
-from jobs.recommend.batches import Batch, epoch_batches, in_order, share_of
+from jobs.recommend.answering import losses
+from jobs.recommend.batches import Batch
 from jobs.recommend.examples import Examples
 from jobs.recommend.recipe import Recipe
+from jobs.recommend.steps import Process, Steps
 from jobs.recommend.training_state import State, load_state, save_state
 
 log = logging.getLogger("notemill")
@@ -40,19 +41,6 @@ class Best:
     weights: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-@dataclass
-class Clock:
-    """Where the time of this run's steps goes: `waited_s` of `total_s` is making batches."""
-
-    waited_s: float = 0.0
-    total_s: float = 0.0
-
-    @property
-    def waited_share(self) -> float:
-        """The share of the steps' time that the network waited for data."""
-        return self.waited_s / max(self.total_s, 1e-9)
-
-
 def make_deterministic(seed: int) -> None:
     """Bits that depend on neither the clock nor the number of cores; an accelerator's may differ from a CPU's."""
     torch.manual_seed(seed)
@@ -67,11 +55,12 @@ class Training:
         self, network: Any, recipe: Recipe, train: Examples, valid: Examples, accelerator: Accelerator
     ) -> None:
         make_deterministic(recipe.seed)
-        self.recipe, self.train, self.valid, self.accelerator = recipe, train, valid, accelerator
+        self.recipe, self.accelerator = recipe, accelerator
         self.weights = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self.network, self.optimizer = accelerator.prepare(network, _optimizer(self.weights, recipe))
-        self.steps_an_epoch = -(-len(train.learned_N) // recipe.batch_size)
-        self.step, self.best, self.clock = 0, Best(), Clock()
+        process = Process(accelerator.process_index, accelerator.num_processes, accelerator.device)
+        self.train, self.valid = Steps(train, recipe, process), Steps(valid, recipe, process)
+        self.step, self.best = 0, Best()
         self.curve, self._sum = list[dict[str, float]](), 0.0
         self.is_stopped = False
         self._said = self._saved = time.monotonic()
@@ -79,7 +68,7 @@ class Training:
     @property
     def steps(self) -> int:
         """How many steps all epochs have."""
-        return self.recipe.epochs * self.steps_an_epoch
+        return self.recipe.epochs * self.train.an_epoch
 
     def run(self, state: Path | None = None) -> Best:
         """Train to the end, from `state` if an earlier run left it there, and return the best weights."""
@@ -90,10 +79,10 @@ class Training:
         began, first = time.monotonic(), self.step
         self._said = self._saved = began
         while self.step < self.steps and not self.is_stopped:
-            for batch in self._timed_batches():
+            for batch in self.train.rest_of_epoch(self.step):
                 self._learn(batch)
                 seconds_a_step = (time.monotonic() - began) / (self.step - first)
-                if self.step % self.steps_an_epoch:
+                if self.step % self.train.an_epoch:
                     self._say(seconds_a_step)
                     self._keep(state)
             self._end_of_epoch(seconds_a_step)
@@ -103,22 +92,6 @@ class Training:
     @property
     def _is_first(self) -> bool:
         return bool(self.accelerator.is_main_process)
-
-    def _timed_batches(self) -> Iterator[tuple[list[Batch], int]]:
-        """The rest of the epoch's steps: this process's parts, and how many tokens all processes learn in it."""
-        epoch, place = divmod(self.step, self.steps_an_epoch)
-        recipe, make = self.recipe, batcher(self.train, self.recipe)
-        began = time.monotonic()
-        for rows_B in epoch_batches(self.train.lengths, recipe.batch_size, recipe.seed, epoch)[place:]:
-            mine = share_of(rows_B, self.accelerator.process_index, self.accelerator.num_processes)
-            parts = [make(part).to(self.accelerator.device) for part in np.array_split(mine, recipe.parts)]
-            num_tokens = int(self.train.learned_N[rows_B].sum())
-            made = time.monotonic()
-            yield parts, num_tokens
-            ended = time.monotonic()
-            self.clock.waited_s += made - began
-            self.clock.total_s += ended - began
-            began = ended
 
     def _learn(self, told: tuple[list[Batch], int]) -> None:
         parts, num_tokens = told
@@ -144,8 +117,8 @@ class Training:
 
     def _end_of_epoch(self, seconds_a_step: float) -> None:
         """Judge, keep the best weights, and stop where nothing gets better."""
-        epoch = self.step // self.steps_an_epoch
-        train_loss = self._over_processes(self._sum / self.steps_an_epoch) / self.accelerator.num_processes
+        epoch = self.step // self.train.an_epoch
+        train_loss = self._over_processes(self._sum / self.train.an_epoch) / self.accelerator.num_processes
         self._sum = 0.0
         valid_loss = self._valid_loss()
         if not np.isfinite([train_loss, valid_loss]).all():
@@ -163,20 +136,17 @@ class Training:
             "epoch %d of %d: loss %.4f, valid %.4f (best %.4f in epoch %d), waits for data %.1f%% of the time, "
             "%.0f s left at most%s",
             epoch, self.recipe.epochs, train_loss, valid_loss, self.best.loss, self.best.epoch,
-            100 * self.clock.waited_share, left, "; stops, nothing got better" if self.is_stopped else "",
+            100 * self.train.clock.waited_share, left, "; stops, nothing got better" if self.is_stopped else "",
         )  # fmt: skip
 
     @torch.no_grad()
     def _valid_loss(self) -> float:
         """The mean loss of a token of a validation answer."""
         self.network.eval()
-        total, make = 0.0, batcher(self.valid, self.recipe)
-        for rows_B in in_order(len(self.valid.learned_N), self.recipe.batch_size):
-            mine = share_of(rows_B, self.accelerator.process_index, self.accelerator.num_processes)
-            total += float(
-                losses(self.network, make(mine).to(self.accelerator.device), self.recipe).double().sum()
-            )
-        return self._over_processes(total) / max(1, int(self.valid.learned_N.sum()))
+        total = 0.0
+        for batch in self.valid.once():
+            total += float(losses(self.network, batch, self.recipe).double().sum())
+        return self._over_processes(total) / max(1, int(self.valid.examples.learned_N.sum()))
 
     def _over_processes(self, value: float) -> float:
         if self.accelerator.num_processes == 1:
@@ -189,7 +159,7 @@ class Training:
     def _say(self, seconds_a_step: float) -> None:
         if time.monotonic() - self._said < LOG_SECONDS:
             return
-        self._said, done = time.monotonic(), self.step % self.steps_an_epoch
+        self._said, done = time.monotonic(), self.step % self.train.an_epoch
         left = seconds_a_step * (self.steps - self.step)
         self._tell(
             "step %d of %d: loss %.4f, %.0f s left at most", self.step, self.steps, self._sum / done, left

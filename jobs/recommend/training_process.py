@@ -53,7 +53,7 @@ def learn(folder: Path) -> None:
             "is_stopped": training.is_stopped,
             "num_processes": accelerator.num_processes,
             "device": accelerator.device.type,
-            "clock": {**asdict(training.clock), "waited_share": training.clock.waited_share},
+            "clock": {**asdict(training.train.clock), "waited_share": training.train.clock.waited_share},
             "seconds": time.monotonic() - began,
         }
         save_state(folder / LEARNED, State(best.weights, facts))
@@ -70,7 +70,11 @@ def accelerator_for(recipe: Recipe) -> Any:
 
     num_devices = torch.cuda.device_count()
     if 0 < num_devices < recipe.processes:
-        raise LakeError(f"recommend.processes is {recipe.processes}: this machine has {num_devices} accelerators")
+        raise LakeError(
+            f"recommend.processes is {recipe.processes}: this machine has {num_devices} accelerators"
+        )
+    if recipe.precision == "fp16" and num_devices == 0:
+        raise LakeError("recommend.precision is fp16, which takes an accelerator, and there is none: write no or bf16")
     # Without an accelerator Accelerate must be told so, or it lets every process train by itself.
     found = Accelerator(mixed_precision=recipe.precision, cpu=num_devices == 0)
     if found.num_processes != recipe.processes:

@@ -37,4 +37,4 @@ def training(chosen: Recipe, train: Examples, valid: Examples, dropout: float = 
     family = "t5" if chosen.is_encoder_decoder else "causal"
     sizes = dataclasses.replace(SMALL, dropout=dropout)
     network = compact_network(family, 3 + sum(SIZES) + 1, 0, 1, sizes, seed=3)
-    return Training(network, chosen, train, valid, Accelerator(cpu=True))
+    return Training(network, chosen, train, valid, Accelerator(cpu=True, mixed_precision=chosen.precision))

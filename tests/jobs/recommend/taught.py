@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def publish_taught(lake: Lake, rows: Rows, day: str = DAY) -> None:
 def configured(lake: Lake, **settings: Any) -> Config:
     """A configuration beside the lake; small and quick unless `settings` say otherwise."""
     chosen = {"history": 5, "epochs": 2, "batch_size": 8, "learning_rate": 0.003, "dropout": 0.1, **settings}
-    lines = "".join(f"  {name}: {value}\n" for name, value in chosen.items())
+    lines = "".join(f"  {name}: {json.dumps(value)}\n" for name, value in chosen.items())
     file = lake.root.parent / "notemill.yaml"
     file.write_text(f"lake: {lake.root}\ntimezone: UTC\nsources: {{}}\nrecommend:\n{lines}")
     return load_config(file)

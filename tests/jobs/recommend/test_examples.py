@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jobs.lake import Lake
-from jobs.recommend.batches import IGNORED, causal_batch, seq2seq_batch, share_of
+from jobs.recommend.batches import IGNORED, Piece, causal_batch, in_parts, pieces_of, seq2seq_batch, share_of
 from jobs.recommend.compact_tokenizer import compact_tokenizer
 from jobs.recommend.examples import (
     MAX_TOKENS,
@@ -157,21 +157,22 @@ def test_what_is_too_long_loses_its_beginning(caplog: pytest.LogCaptureFixture) 
 def test_batches_pad_on_the_side_their_model_needs() -> None:
     tokenizer = compact_tokenizer((9,), [])
     found = tokenised(tokenizer, [Lesson("<a_1><a_2>", "<a_3>"), Lesson("<a_4>", "<a_5><a_6>")])
-    causal = causal_batch(found, np.array([0, 1]), pad=0)
+    causal = causal_batch(pieces_of(found, np.array([0, 1])), pad=0)
     assert causal.token_BT.tolist() == [[4, 5, 6], [7, 8, 9]]
     assert causal.label_BA.tolist() == [[IGNORED, 6], [8, 9]]
-    asked = seq2seq_batch(found, np.array([0, 1]), pad=0)
+    asked = seq2seq_batch(pieces_of(found, np.array([0, 1])), pad=0)
     assert asked.token_BT.tolist() == [[4, 5], [7, 0]]
     assert asked.mask_BT.tolist() == [[1, 1], [1, 0]]
     assert asked.label_BA.tolist() == [[6, IGNORED], [8, 9]]
 
 
-def test_processes_share_a_step_and_one_may_have_nothing() -> None:
-    rows = np.array([5, 6, 7])
-    shares = [share_of(rows, rank, 4).tolist() for rank in range(4)]
-    assert shares == [[5], [6], [7], []]
-    found = tokenised(compact_tokenizer((4,), []), [Lesson("<a_1>", "<a_2>")])
+def test_processes_share_a_step_in_parts_and_some_may_have_nothing() -> None:
+    pieces = [Piece(np.array([n, n + 1], dtype=np.int32), 1) for n in range(5)]
+    shares = [[int(piece.token_T[0]) for piece in share_of(pieces, rank, 2)] for rank in range(2)]
+    assert shares == [[0, 2, 4], [1, 3]]
+    assert [len(part) for part in in_parts(pieces, 3)] == [1, 2, 2]
+    assert [len(part) for part in in_parts(pieces[:1], 3)] == [0, 0, 1]
     for build in (causal_batch, seq2seq_batch):
-        nothing = build(found, np.array([], dtype=np.int64), pad=0)
+        nothing = build([], pad=0)
         assert (nothing.label_BA == IGNORED).all()
         assert (nothing.mask_BT == 1).all()  # else its softmax would be of nothing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,49 +11,32 @@ import numpy as np
 import pytest
 
 from jobs.artifact import Artifacts
-from jobs.audit import Audit
 from jobs.config import Config, ConfigError
 from jobs.lake import Lake, LakeError
 from jobs.recommend import recommender_training, training
+from jobs.recommend.answering import batch_of, losses
+from jobs.recommend.base_model import Base
+from jobs.recommend.batches import pieces_of
+from jobs.recommend.examples import tokenised
 from jobs.recommend.recommender import KIND, Recommender, load_recommender
 from jobs.recommend.train_recommender import main, require_sane, run
-from models.ids.text import codes_to_text
-from models.ids.trie_build import build
-from models.ids.trie_torch import on_device
-from models.recommend import networks
-from models.recommend.decoding import beam_search
-from models.recommend.prompts import Profile
 from tests.jobs.lakes import tree
 from tests.jobs.recommend.taught import (
-    CODES,
     DAY,
-    NOTES,
-    PROFILES,
     configured,
-    make_quantizer,
     publish_taught,
     rings,
     rows_of,
-    semantic_id,
 )
 from tests.jobs.recommend.tiny_language_models import tiny_language_model
+from tests.jobs.recommend.trained import best_ids, small_and_quick, taught_lake
 
-SMALL = networks.Config(hidden=32, layers=2, heads=2, head_width=16, feed_forward=64)
 TIMES = ("seconds", "clock")  # measured, so not the same twice
 
 
 @pytest.fixture(autouse=True)
-def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.publish_table.audit", lambda *_: Audit((), {}))
-    monkeypatch.setattr(networks, "CAUSAL", SMALL)
-    monkeypatch.setattr(networks, "TIGER", SMALL)
-
-
-def taught_lake(folder: Path, mixed: bool = False) -> Lake:
-    lake = Lake.open(folder / "lake")
-    make_quantizer(lake)
-    publish_taught(lake, rows_of(rings(24, 9), mixed=mixed))
-    return lake
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_and_quick(monkeypatch)
 
 
 @pytest.fixture
@@ -62,70 +44,24 @@ def taught(tmp_path: Path) -> Lake:
     return taught_lake(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, str]:
-    """A lake with a trained recommender that the tests here only look at."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jobs.publish_table.audit", lambda *_: Audit((), {}))
-        patch.setattr(networks, "CAUSAL", SMALL)
-        config = configured(taught_lake(tmp_path_factory.mktemp("trained")), epochs=30, learning_rate=0.005)
-        return config, run(config, DAY)
-
-
-@pytest.fixture
-def recommender(trained: tuple[Config, str]) -> Recommender:
-    config, generation = trained
-    return load_recommender(config.open_lake(), generation)
-
-
 def files_of(lake: Lake, generation: str) -> dict[str, Any]:
     """Every file of an artifact but what was measured."""
     found: dict[str, Any] = dict(tree(Artifacts(lake, KIND).folder(generation)))
     manifest = json.loads(found.pop("manifest.json"))
-    found.pop("card.md")
     kept = {name: value for name, value in manifest.items() if name not in (*TIMES, "files")}
-    return {**found, "facts": kept, "files": {n: h for n, h in manifest["files"].items() if n != "card.md"}}
+    return {**found, "facts": kept, "files": manifest["files"]}
 
 
-def best_ids(recommender: Recommender, histories: list[list[str]]) -> list[str]:
-    """The best ID inside the catalogue after each history of notes."""
-    prompt = recommender.prompt(
-        [[semantic_id(n) for n in notes] for notes in histories], [PROFILES[0]] * len(histories)
+def valid_loss(found: Recommender, config: Config) -> float:
+    """What a recommender read back costs on the rows that chose its epoch."""
+    base = Base(found.network, found.tokenizer, found.id_tokens, found.manifest["prompt_style"])
+    recipe = recommender_training.recipe_of(config.recommend, base)
+    rows = recommender_training.lessons_of(
+        config.open_lake(), DAY, config.recommend, base, "valid", ("next_item",)
     )
-    ids = np.array(list(NOTES.values()), dtype=np.int32)
-    trie = on_device(build(ids, np.zeros(len(ids), dtype=np.int64), [CODES] * 3).trie)
-    found = beam_search(recommender.decoder, prompt, trie, num_beams=3)
-    return [codes_to_text(codes[0].tolist()) for codes in found.code_QBL]
-
-
-def test_it_tells_what_comes_next_in_the_ring(recommender: Recommender) -> None:
-    histories = [["n01", "n02"], ["n02", "n03", "n04"], ["n08", "n09", "n10"]]
-    assert best_ids(recommender, histories) == [semantic_id(note) for note in ("n03", "n05", "n11")]
-
-
-def test_the_counting_scorer_stands_beside_it_about_notes_by_name(recommender: Recommender) -> None:
-    names = recommender.collaborative.note_ids.to_pylist()
-    assert names == sorted(NOTES)
-    history_QT = recommender.collaborative.items([["n01", "n02"], ["gone", "n05"], []], 3)
-    assert history_QT.tolist() == [[-1, 1, 2], [-1, -1, 5], [-1, -1, -1]]
-    found = recommender.collaborative.scorer.top(history_QT, 1)
-    assert [names[item] if item >= 0 else None for item in found.item_QK[:, 0]] == ["n03", "n06", None]
-
-
-def test_prompts_are_padded_on_the_left_and_hold_the_latest_notes(recommender: Recommender) -> None:
-    notes = [semantic_id(f"n{i:02d}") for i in range(7)]
-    prompt = recommender.prompt([notes, []], [Profile("of no one before"), PROFILES[1]])
-    assert prompt.mask_QT.tolist() == [[1] * 19, [0] * 15 + [1] * 4]
-    assert recommender.prompt_texts([notes], [PROFILES[1]])[0].endswith(
-        "<children:unknown> " + "".join(notes[2:])
-    )
-    assert prompt.token_QT[0, 0] == recommender.tokenizer.convert_tokens_to_ids("<gender:unknown>")
-    assert recommender.prompt([], []).token_QT.shape == (0, 0)
-
-
-def test_a_history_of_foreign_ids_is_refused(recommender: Recommender) -> None:
-    with pytest.raises(LakeError, match=r"wrong vocabulary: .* speaks IDs of \(4, 4, 4\) codes"):
-        recommender.prompt([["<a_0><b_2><c_9>"]], [PROFILES[0]])
+    examples = tokenised(found.tokenizer, rows)
+    batch = batch_of(pieces_of(examples, np.arange(len(examples.learned_N))), recipe)
+    return float(losses(found.network, batch, recipe).detach().sum()) / int(examples.learned_N.sum())
 
 
 def test_the_manifest_binds_quantizer_vocabulary_and_reads(trained: tuple[Config, str]) -> None:
@@ -162,40 +98,6 @@ def test_the_same_inputs_are_trained_once(
         main([f"--config={config.home / 'notemill.yaml'}", f"--day={DAY}"])
     assert f"recommender {generation}: trained already from the same inputs" in caplog.text
     assert Artifacts(config.open_lake(), KIND).generations() == [generation]
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "collaborative.safetensors"])
-@pytest.mark.parametrize("harm", ["cut", "missing", "foreign"])
-def test_a_file_that_is_not_the_one_written_is_refused(
-    trained: tuple[Config, str], tmp_path: Path, name: str, harm: str
-) -> None:
-    config, generation = trained
-    shutil.copytree(config.lake, tmp_path / "lake")
-    path = tmp_path / "lake" / "artifacts" / KIND / generation / name
-    content = path.read_bytes()
-    path.unlink()
-    if harm != "missing":
-        path.write_bytes(
-            content[: len(content) // 2] if harm == "cut" else content[:-1] + bytes([content[-1] ^ 1])
-        )
-    with pytest.raises(LakeError, match=rf"{name} is not the file that its manifest names"):
-        load_recommender(Lake.open(tmp_path / "lake"), generation)
-
-
-@pytest.mark.parametrize("what", ["gone", "other"])
-def test_a_quantizer_that_is_gone_or_another_one_is_a_wrong_vocabulary(
-    trained: tuple[Config, str], tmp_path: Path, what: str
-) -> None:
-    config, generation = trained
-    shutil.copytree(config.lake, tmp_path / "lake")
-    lake = Lake.open(tmp_path / "lake")
-    shutil.rmtree(Artifacts(lake, "quantizer").folder("g1"))
-    if what == "other":
-        make_quantizer(lake, "g1", salt="other")
-    with pytest.raises(LakeError, match=r"wrong vocabulary: recommender .* speaks codes of quantizer g1"):
-        load_recommender(lake, generation)
-    with pytest.raises(LakeError, match="has no generation 'gnone'"):
-        load_recommender(lake, "gnone")
 
 
 class Killed(BaseException):
@@ -248,8 +150,10 @@ def test_a_killed_training_and_its_rerun_make_the_same_files(
 def test_every_kind_of_model_is_trained_and_loaded(tmp_path: Path, settings: dict[str, Any]) -> None:
     lake = taught_lake(tmp_path, mixed=True)
     tiny_language_model(tmp_path / "lm", tied=False)
-    found = load_recommender(lake, run(configured(lake, epochs=1, **settings), DAY))
+    config = configured(lake, epochs=1, **settings)
+    found = load_recommender(lake, run(config, DAY))
     assert len(best_ids(found, [["n01", "n02"], []])) == 2
+    assert valid_loss(found, config) == pytest.approx(found.manifest["best_loss"], abs=1e-5)
     style = "sentence" if settings["model"] == "lm" else "terse"
     assert (found.manifest["prompt_style"], found.is_encoder_decoder) == (style, settings["model"] == "t5")
     assert bool(found.manifest["depends_on"]["base"]) is (settings["model"] == "lm")
@@ -309,6 +213,7 @@ def test_a_day_without_instructions_is_refused(tmp_path: Path) -> None:
         ({"epochs": 0}, r"recommend\.epochs is 0: it must be from 1"),
         ({"learning_rate": 0}, r"recommend\.learning_rate is 0\.0"),
         ({"dropout": 0.95}, r"recommend\.dropout is 0\.95"),
+        ({"parts": 0}, r"recommend\.parts is 0"),
         ({"processes": 0}, r"recommend\.processes is 0"),
         ({"processes": 9}, r"recommend\.processes is 9: no more than recommend\.batch_size \(8\)"),
         ({"patience": 0}, r"recommend\.patience is 0"),
@@ -321,6 +226,14 @@ def test_settings_that_make_no_recommender_are_refused(
 ) -> None:
     with pytest.raises(LakeError, match=said):
         require_sane(configured(taught, **settings).recommend)
+
+
+def test_half_precision_without_an_accelerator_is_refused(
+    taught: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(LakeError, match=r"recommend\.precision is fp16, which takes an accelerator"):
+        run(configured(taught, precision="fp16"), DAY)
 
 
 def test_a_model_that_is_nowhere_is_refused(taught: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from safetensors.torch import save
 
 from jobs.lake import LakeError
+from jobs.recommend import steps, training_state
 from jobs.recommend import training as loop
-from jobs.recommend import training_state
 from jobs.recommend.batches import epoch_batches
 from jobs.recommend.training import Training
 from jobs.recommend.training_state import earlier
@@ -146,6 +148,21 @@ def test_a_batch_in_parts_is_learned_like_a_whole_one(is_encoder_decoder: bool) 
         assert three == pytest.approx(one, abs=1e-4)
 
 
+def test_bf16_learns_about_the_same() -> None:
+    exact = training(recipe(), examples(), examples(5), dropout=0.0)
+    exact.run()
+    AcceleratorState._reset_state()
+    try:
+        short = training(recipe(precision="bf16"), examples(), examples(5), dropout=0.0)
+        short.run()
+    finally:
+        AcceleratorState._reset_state()
+    assert short.curve != exact.curve
+    for one, other in zip(exact.curve, short.curve, strict=True):
+        assert other == pytest.approx(one, rel=0.05)
+    assert {value.dtype for value in short.best.weights.values()} == {torch.float32}
+
+
 def test_it_stops_where_validation_gets_worse_and_keeps_the_best(caplog: pytest.LogCaptureFixture) -> None:
     found = training(recipe(epochs=50, patience=2, learning_rate=0.03), examples(), examples(10, shift=9))
     best = found.run()
@@ -171,19 +188,19 @@ def test_a_loss_that_is_no_number_is_told() -> None:
 def test_waiting_for_data_is_measured_inside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    make = loop.batcher
+    make = steps.batch_of
 
-    def slow(*asked: object) -> object:
-        inner = make(*asked)  # type: ignore[arg-type]
-        return lambda rows: (time.sleep(0.1), inner(rows))[1]
+    def slow(*asked: Any) -> Any:
+        time.sleep(0.1)
+        return make(*asked)
 
     quick, waits = (training(recipe(epochs=1), examples(), examples(5)) for _ in range(2))
     quick.run()
-    monkeypatch.setattr(loop, "batcher", slow)
+    monkeypatch.setattr(steps, "batch_of", slow)
     waits.run()
-    assert 0 < quick.clock.waited_share < 0.5
-    assert waits.clock.waited_s >= 0.3  # three steps
-    assert waits.clock.waited_share > quick.clock.waited_share
+    assert 0 < quick.train.clock.waited_share < 0.5
+    assert waits.train.clock.waited_s >= 0.3  # three steps
+    assert waits.train.clock.waited_share > quick.train.clock.waited_share
 
 
 def test_an_epoch_has_every_example_once_in_another_order_than_the_next() -> None:
