@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 
 from jobs.artifact import Artifacts
 from jobs.lake import Lake, LakeError, canonical_json, write_atomically
-from jobs.recommend.sasrec_training import Recipe, train_sasrec
+from jobs.recommend.sasrec_training import Recipe, train_sasrec, windows
 from jobs.staging import code_hash, file_hash
 from models.recommend.sasrec import Config, SASRec
 from models.recommend.sequences import Cases, Sequences
@@ -24,7 +24,14 @@ from models.recommend.sequences import Cases, Sequences
 KIND = "recommender_baseline"
 WEIGHTS = "model.safetensors"
 MAX_ITEMS = 100_000  # above which a softmax over all notes is no small baseline any more
+MAX_STEPS = 3000  # of 128 windows: some minutes of a core
 log = logging.getLogger("notemill")
+
+
+def bounded(recipe: Recipe, num_windows: int) -> Recipe:
+    """The recipe with no more epochs than `MAX_STEPS` allow: a baseline must not take longer than what it is beside."""
+    steps_an_epoch = max(1, -(-num_windows // recipe.batch_size))
+    return replace(recipe, epochs=max(1, min(recipe.epochs, MAX_STEPS // steps_an_epoch)))
 
 
 def sasrec_of(
@@ -41,7 +48,7 @@ def sasrec_of(
     if num_items > MAX_ITEMS:
         log.info("sasrec           left out: %d notes are more than %d", num_items, MAX_ITEMS)
         return None
-    config = Config(length=length)
+    config, recipe = Config(length=length), bounded(recipe, len(windows(sequences, length)))
     identity = {"reads": dict(reads), "config": asdict(config), "recipe": asdict(recipe), "code": code_hash()}
     name = "sasrec-" + hashlib.sha256(canonical_json(identity)).hexdigest()[:16]
 

@@ -11,7 +11,7 @@ import pytest
 from jobs.artifact import Artifacts
 from jobs.lake import Lake, LakeError
 from jobs.recommend import sasrec_baseline
-from jobs.recommend.sasrec_baseline import KIND, sasrec_of
+from jobs.recommend.sasrec_baseline import KIND, bounded, sasrec_of
 from jobs.recommend.sasrec_training import Recipe
 from models.recommend.sasrec import SASRec
 from models.recommend.sequences import Cases, padded, sequences_of
@@ -57,3 +57,11 @@ def test_nothing_to_learn_and_too_many_notes_leave_it_out(
     assert "left out: SASRec learns from users with two items" in caplog.text
     assert "left out: 5 notes are more than 4" in caplog.text
     assert Artifacts(lake, KIND).generations() == []
+
+
+@pytest.mark.parametrize(
+    ("num_windows", "epochs"), [(100, 60), (6400, 60), (12_800, 30), (128_000, 3), (10_000_000, 1)]
+)
+def test_many_windows_are_learned_in_fewer_epochs(num_windows: int, epochs: int) -> None:
+    # 3000 steps of 128 windows: of 12,800 windows an epoch has 100.
+    assert bounded(Recipe(), num_windows).epochs == epochs
