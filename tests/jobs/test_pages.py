@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs.config import Config, Ingest, Pairs, Quantizer, Source, Tags, load_config
+from jobs.config import Config, Ingest, Pairs, Quantizer, Recommend, Source, Tags, load_config
 from schemas.tables import EVENT_KINDS, INPUTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,12 +26,12 @@ def rows_of_keys() -> dict[str, str]:
 
 
 def test_every_key_of_the_configuration_is_explained_and_no_other() -> None:
-    keys = {f.name for kind in (Config, Ingest, Pairs, Quantizer, Tags) for f in dataclasses.fields(kind)}
+    keys = {f.name for kind in (Config, Ingest, Pairs, Quantizer, Tags, Recommend) for f in dataclasses.fields(kind)}
     keys |= {f"sources.*.{f.name}" for f in dataclasses.fields(Source)}
-    assert set(rows_of_keys()) == keys - {"home", "ingest", "pairs", "quantizer", "tags"}
+    assert set(rows_of_keys()) == keys - {"home", "ingest", "pairs", "quantizer", "tags", "recommend"}
 
 
-@pytest.mark.parametrize("kind", [Ingest, Pairs, Quantizer, Tags])
+@pytest.mark.parametrize("kind", [Ingest, Pairs, Quantizer, Tags, Recommend])
 def test_the_defaults_on_the_page_are_those_of_the_code(kind: Any) -> None:
     for field in dataclasses.fields(kind):
         told = rows_of_keys()[field.name].split(" | ")[0].split(", ")
@@ -45,11 +45,11 @@ def test_both_examples_load_and_the_long_one_holds_the_defaults(tmp_path: Path) 
     one, other = load_config(tmp_path / "short.yaml"), load_config(tmp_path / "long.yaml")
     assert one.source("events").path == tmp_path / "raw" / "events"
     assert other.source("events").columns["ts"] == "time"
-    assert [(c.ingest, c.pairs, c.quantizer, c.tags) for c in (one, other)] == [
-        (Ingest(), Pairs(), Quantizer(), Tags())
+    assert [(c.ingest, c.pairs, c.quantizer, c.tags, c.recommend) for c in (one, other)] == [
+        (Ingest(), Pairs(), Quantizer(), Tags(), Recommend())
     ] * 2
     spelt_out = set(re.findall(r"^ *(\w+):", long, re.MULTILINE))
-    fields = {f.name for kind in (Config, Ingest, Pairs, Quantizer, Tags, Source) for f in dataclasses.fields(kind)}
+    fields = {f.name for kind in (Config, Ingest, Pairs, Quantizer, Tags, Recommend, Source) for f in dataclasses.fields(kind)}
     assert fields - {"home"} <= spelt_out
 
 
