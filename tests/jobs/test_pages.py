@@ -6,7 +6,6 @@ import ast
 import dataclasses
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,22 +18,35 @@ YOUR_DATA = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", CONFIGURATION, re.DOTALL)
 
 
-def rows_of_keys() -> dict[str, str]:
+SECTIONS = {"ingest": Ingest, "pairs": Pairs, "quantizer": Quantizer, "tags": Tags, "recommend": Recommend}
+
+
+def rows_of_keys(part: str) -> dict[str, str]:
     """Key to the rest of its table row; `low`, `high` share one."""
-    rows = re.findall(r"^\| (`[^|]*) \| (.*) \|$", CONFIGURATION, re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]*) \| (.*) \|$", part, re.MULTILINE)
     return {key: rest for keys, rest in rows for key in re.findall(r"`([^`]+)`", keys)}
 
 
-def test_every_key_of_the_configuration_is_explained_and_no_other() -> None:
-    keys = {f.name for kind in (Config, Ingest, Pairs, Quantizer, Tags, Recommend) for f in dataclasses.fields(kind)}
-    keys |= {f"sources.*.{f.name}" for f in dataclasses.fields(Source)}
-    assert set(rows_of_keys()) == keys - {"home", "ingest", "pairs", "quantizer", "tags", "recommend"}
+def part_about(section: str) -> str:
+    """What stands under the heading that ends with the section's key."""
+    return re.split(rf"^## .*`{section}`$", CONFIGURATION, flags=re.MULTILINE)[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize("kind", [Ingest, Pairs, Quantizer, Tags, Recommend])
-def test_the_defaults_on_the_page_are_those_of_the_code(kind: Any) -> None:
-    for field in dataclasses.fields(kind):
-        told = rows_of_keys()[field.name].split(" | ")[0].split(", ")
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_of_a_section_is_explained_and_no_other(section: str) -> None:
+    assert set(rows_of_keys(part_about(section))) == {f.name for f in dataclasses.fields(SECTIONS[section])}
+
+
+def test_every_other_key_is_explained() -> None:
+    keys = {f.name for f in dataclasses.fields(Config)} | {f"sources.*.{f.name}" for f in dataclasses.fields(Source)}
+    assert keys - {"home", *SECTIONS} <= set(rows_of_keys(CONFIGURATION))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_defaults_on_the_page_are_those_of_the_code(section: str) -> None:
+    rows = rows_of_keys(part_about(section))
+    for field in dataclasses.fields(SECTIONS[section]):
+        told = rows[field.name].split(" | ")[0].split(", ")
         assert str(field.default) in told or (field.default == "" and told[0] in ("none", "nobody")), field.name
 
 
@@ -49,7 +61,7 @@ def test_both_examples_load_and_the_long_one_holds_the_defaults(tmp_path: Path) 
         (Ingest(), Pairs(), Quantizer(), Tags(), Recommend())
     ] * 2
     spelt_out = set(re.findall(r"^ *(\w+):", long, re.MULTILINE))
-    fields = {f.name for kind in (Config, Ingest, Pairs, Quantizer, Tags, Recommend, Source) for f in dataclasses.fields(kind)}
+    fields = {f.name for kind in (Config, Source, *SECTIONS.values()) for f in dataclasses.fields(kind)}
     assert fields - {"home"} <= spelt_out
 
 
