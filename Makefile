@@ -23,7 +23,7 @@ run: setup  ## your own data: make run CONFIG=config.yaml DAY=2026-01-31, or FRO
 	@$(VENV)/python -m stack run --config "$(CONFIG)" --reprocess $(REPROCESS) $(if $(DAY),--day $(DAY)) \
 	    $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(ACTIVE),--max-active-runs $(ACTIVE))
 
-train: setup  ## the weekly DAG (handbook, tagger, a quantizer): make train [CONFIG=config.yaml] [DAY=2026-01-31]
+train: setup  ## the weekly DAG (handbook, tagger, recommender, a quantizer): make train [CONFIG=config.yaml] [DAY=2026-01-31]
 	@$(VENV)/python -m stack train $(if $(CONFIG),--config "$(CONFIG)") $(if $(DAY),--day $(DAY))
 
 ui: setup  ## leave the servers up and print address and login: make ui [CONFIG=config.yaml]
