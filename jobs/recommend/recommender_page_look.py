@@ -38,7 +38,8 @@ STYLE = (
 .panels.two { grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)) }
 .all td, .all th { padding: .24rem .8rem .24rem 0; white-space: nowrap } .all tr.deployed td { font-weight: 650 }
 .all td { border-top: 1px solid var(--line) } .scroll { overflow: auto }
-.example { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.2rem } .example h3, .example .next { grid-column: 1 / -1 }
+.example { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.2rem;
+  align-content: start } .example h3, .example .next { grid-column: 1 / -1 }
 .example ol { margin: .1rem 0 .2rem; padding-left: 1.5rem; font-size: .9rem; overflow-wrap: anywhere }
 .example li { unicode-bidi: isolate; padding: .06rem 0 } .example li.hit { color: var(--good); font-weight: 650 }
 .example .next { border-top: 1px solid var(--line); margin-top: .5rem; padding-top: .5rem; font-size: .93rem;

@@ -121,8 +121,10 @@ def _spread(ends: Sequence[float], apart: float = 12.0) -> list[float]:
     moved, before = list(ends), float("-inf")
     for number in order:
         before = moved[number] = max(ends[number], before + apart)
-    over = max(0.0, before - (LINES_HEIGHT - BOTTOM + 2)) if ends else 0.0
-    return [end - over for end in moved]
+    after = LINES_HEIGHT - BOTTOM + 2 + apart
+    for number in reversed(order):  # what came below the plot goes up again, and pushes only what it meets
+        after = moved[number] = min(moved[number], after - apart)
+    return moved
 
 
 def _text(x: float, y: float, words: str, anchor: str = "middle") -> str:

@@ -103,3 +103,12 @@ def test_plots_of_nothing_and_of_zeros_are_drawn() -> None:
     assert line_plot([], {0: "@1"}, "none") == ""
     assert "NaN" not in interval_bars([Ranged("zero", 0, 0, 0, "free")], "zero")
     assert "<svg" in grouped_bars([], "none")
+
+
+def test_names_that_crowd_at_the_floor_move_no_name_above_them() -> None:
+    high = Line("high", "free", [(0, 1.0), (1, 2.0)])
+    low = [Line(f"low {number}", "free", [(0, 0.0), (1, 0.0)]) for number in range(4)]
+    text = line_plot([high, *low], {0: "@1", 1: "@3"}, "five lines")
+    heights = [float(y) for y in re.findall(r'<text x="449.0" y="([\d.]+)" text-anchor="start">', text)]
+    assert heights[0] == 18  # beside its own end, 14 from the top
+    assert sorted(heights[1:]) == [176, 188, 200, 212]
