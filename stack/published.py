@@ -14,7 +14,7 @@ def published(lake: Lake) -> str:
     rows = [line for table in PUBLISHED if (line := table_line(lake, table))]
     if not rows:
         return f"Nothing is published in {lake.root} yet."
-    head = f"{'table':<22} days  {'first day':<10}  {'last day':<10}  {'rows, last day':>14}  {'rows, all':>10}  checks held"
+    head = f"{'table':<25} days  {'first day':<10}  {'last day':<10}  {'rows, last day':>14}  {'rows, all':>10}  checks held"
     return "\n".join([f"Published in {lake.root}:", "", head, "-" * len(head), *rows, "", *where_to_look(lake)])
 
 
@@ -26,7 +26,7 @@ def table_line(lake: Lake, table: Table) -> str:
     manifests = [lake.manifest(table, day) for day in days]
     counts = [int(manifest["rows"]) for manifest in manifests]
     held = sum(int(manifest["checks"]["held"]) for manifest in manifests)
-    return f"{table.folder:<22} {len(days):>4}  {days[0]}  {days[-1]}  {counts[-1]:>14,}  {sum(counts):>10,}  {held:>11,}"
+    return f"{table.folder:<25} {len(days):>4}  {days[0]}  {days[-1]}  {counts[-1]:>14,}  {sum(counts):>10,}  {held:>11,}"
 
 
 def where_to_look(lake: Lake) -> list[str]:
