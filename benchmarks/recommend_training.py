@@ -86,9 +86,10 @@ def train_on(
         _row("valid", 0, one, h, Profile()) for h, one in zip(valid.histories, valid.answers, strict=True)
     ]
     held = tokenised(base.tokenizer, (terse_lesson(row, settings.history) for row in told))
-    if near is not None:
-        soften(base.network, near, recipe)
-    training = Training(base.network, recipe, train, evenly(held, MAX_VALID), accelerator_for(recipe))
+    stand_ins = soften(base.network, near, recipe) if near is not None else None
+    training = Training(
+        base.network, recipe, train, evenly(held, MAX_VALID), accelerator_for(recipe), stand_ins
+    )
     best = training.run()
     base.network.load_state_dict(dict(best.weights), strict=False)
     return Trained(recommender_of(base, settings), training.curve, best.epoch, time.monotonic() - started)

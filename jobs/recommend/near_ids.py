@@ -2,6 +2,7 @@
 
 near.safetensors, in the folder of a training:
     soft.leaf, soft.share         what answers share their weight with (models/recommend/soft_targets.py)
+    content.leaf, content.share   what stands in for an ID (stand_ins.py), where there is content
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import scipy.sparse as sp
@@ -24,10 +24,20 @@ from jobs.recommend.collaborative import fit_collaborative
 from jobs.recommend.content_neighbours import make_content, open_content
 from jobs.recommend.recipe import Recipe
 from jobs.recommend.settings import Recommend
+from jobs.recommend.stand_ins import StandIns, stand_ins_of
 from models.recommend import content
 from models.recommend.lazy import Lazy
+from models.recommend.prefixes import catalogue_of
 from models.recommend.sequences import PAD
-from models.recommend.soft_targets import Config, Near, SoftTargets, blend, near_leaves, sharper
+from models.recommend.soft_targets import (
+    Config,
+    Near,
+    SoftTargets,
+    blend,
+    near_leaves,
+    sharper,
+    strongest_of,
+)
 from schemas.tables import SEMANTIC_IDS
 
 FILE = "near.safetensors"
@@ -37,6 +47,7 @@ class NearIds(NamedTuple):
     """Neighbours of every ID of the catalogue, in order of codes."""
 
     soft: Near
+    content: Near | None
 
 
 def near_ids(
@@ -46,7 +57,7 @@ def near_ids(
     config = Config()
     clicks = near_leaves(by_clicks_NN, codes_NL)
     read = None if by_content_NN is None else near_leaves(sharper(by_content_NN, config), codes_NL)
-    return NearIds(blend(clicks, read, config))
+    return NearIds(blend(clicks, read, config), None if read is None else strongest_of(read, config.keep))
 
 
 def near_ids_of_day(lake: Lake, day: str, settings: Recommend, reads: Mapping[str, str]) -> NearIds:
@@ -57,7 +68,7 @@ def near_ids_of_day(lake: Lake, day: str, settings: Recommend, reads: Mapping[st
     read = open_content(lake, make_content(lake, day, reads))
     by_content = None
     if read is not None:
-        at_N = np.asarray(pc.index_in(read.note_ids, value_set=_plain(note_ids)).fill_null(PAD))
+        at_N = np.asarray(pc.index_in(read.note_ids, value_set=note_ids).fill_null(PAD))
         by_content = content.renumbered(read.scorer, at_N.astype(np.int64), len(note_ids)).near_NN
     return near_ids(by_clicks, by_content, codes_matrix(rows.column("codes")))
 
@@ -65,9 +76,13 @@ def near_ids_of_day(lake: Lake, day: str, settings: Recommend, reads: Mapping[st
 def save_near_ids(folder: Path, found: NearIds) -> None:
     """Write them beside what a training reads."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(
-        folder / FILE, save({"soft.leaf": found.soft.leaf_NE, "soft.share": found.soft.share_NE})
-    )
+    arrays = {
+        f"{name}.{part}": getattr(near, f"{part}_NE")
+        for name, near in found._asdict().items()
+        if near is not None
+        for part in ("leaf", "share")
+    }
+    write_atomically(folder / FILE, save(arrays))
 
 
 def open_near_ids(folder: Path) -> NearIds | None:
@@ -75,14 +90,14 @@ def open_near_ids(folder: Path) -> NearIds | None:
     if not (folder / FILE).exists():
         return None
     arrays = load((folder / FILE).read_bytes())
-    return NearIds(Near(arrays["soft.leaf"], arrays["soft.share"]))
+    content_near = Near(arrays["content.leaf"], arrays["content.share"]) if "content.leaf" in arrays else None
+    return NearIds(Near(arrays["soft.leaf"], arrays["soft.share"]), content_near)
 
 
-def soften(network: Lazy, found: NearIds, recipe: Recipe) -> None:
-    """Let the network learn answers' neighbours too, until it is saved."""
+def soften(network: Lazy, found: NearIds, recipe: Recipe) -> StandIns | None:
+    """Let the network learn answers' neighbours too, until it is saved; what stands in for its IDs."""
     keys = [network.get_buffer(f"key_{level}") for level in range(len(recipe.sizes))]
     network.soft = SoftTargets(found.soft, recipe.neighbours, keys, recipe.sizes)
-
-
-def _plain(strings: pa.Array) -> pa.Array:
-    return strings.cast(pa.string())
+    if found.content is None or not found.content.share_NE.any():
+        return None
+    return stand_ins_of(found.content, catalogue_of(keys, recipe.sizes), recipe.id_tokens)

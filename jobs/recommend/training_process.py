@@ -41,11 +41,9 @@ def learn(folder: Path) -> None:
     accelerator = accelerator_for(recipe)
     network = with_adapters(open_network(folder / BASE, recipe.is_encoder_decoder), recipe)
     near = open_near_ids(folder) if recipe.neighbours else None
-    if near is not None:
-        soften(network, near, recipe)
-    training = Training(
-        network, recipe, open_examples(folder, "train"), open_examples(folder, "valid"), accelerator
-    )
+    stand_ins = soften(network, near, recipe) if near is not None else None
+    train, valid = (open_examples(folder, part) for part in ("train", "valid"))
+    training = Training(network, recipe, train, valid, accelerator, stand_ins)
     best = training.run(folder / STATE)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:

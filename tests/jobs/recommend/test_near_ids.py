@@ -62,6 +62,7 @@ def test_by_clicks_those_beside_a_note_in_the_ring_are_nearest(tmp_path: Path) -
 def test_what_reads_alike_has_its_share_and_a_note_without_text_has_clicks_alone(tmp_path: Path) -> None:
     lake = read_lake(tmp_path)
     both, clicks = of_day(lake).soft, of_day(lake, content=0).soft
+    assert of_day(lake, content=0).content is None
     assert near(both, "n11") == pytest.approx(near(clicks, "n11"))
     two, one = near(both, "n05"), near(clicks, "n05")
     read = {name: (share - 0.6 * one.get(name, 0.0)) / 0.4 for name, share in two.items()}
@@ -75,9 +76,15 @@ def test_they_are_kept_as_they_were(tmp_path: Path) -> None:
     save_near_ids(tmp_path / "room", found)
     again = open_near_ids(tmp_path / "room")
     assert again is not None
-    assert np.array_equal(again.soft.leaf_NE, found.soft.leaf_NE)
-    assert np.array_equal(again.soft.share_NE, found.soft.share_NE)
+    assert found.content is not None
+    assert again.content is not None
+    for before, after in ((found.soft, again.soft), (found.content, again.content)):
+        assert all(np.array_equal(*arrays) for arrays in zip(before, after, strict=True))
     assert open_near_ids(tmp_path) is None
+    save_near_ids(tmp_path / "clicks", NearIds(found.soft, None))
+    clicks = open_near_ids(tmp_path / "clicks")
+    assert clicks is not None
+    assert clicks.content is None
 
 
 def test_embeddings_belong_to_a_recommender_where_it_learns_neighbours_by_content(tmp_path: Path) -> None:
