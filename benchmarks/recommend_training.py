@@ -20,9 +20,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.recommend_data import HISTORY, load
+from benchmarks.recommend_data import HISTORY, RecommendSet, load
+from benchmarks.tokenizer_data import load as embedded
 from jobs.recommend.base_model import LAZY, Base, compact_base, lazy_base
 from jobs.recommend.examples import Lesson, Row, terse_lesson, tokenised, windows
+from jobs.recommend.near_ids import NearIds, near_ids, soften
 from jobs.recommend.recommender import Recommender
 from jobs.recommend.recommender_training import MAX_VALID, evenly, recipe_of
 from jobs.recommend.settings import Recommend
@@ -32,6 +34,7 @@ from models.ids.text import codes_to_text
 from models.ids.trie import Trie
 from models.ids.trie_build import build
 from models.ids.trie_torch import on_device
+from models.recommend import content, markov_knn
 from models.recommend.decoding import beam_search
 from models.recommend.judging import judge_ids
 from models.recommend.prompts import Instruction, Profile, profile_words
@@ -63,10 +66,12 @@ def train_on(
     sizes: tuple[int, ...],
     codes_NL: NDArray[np.integer[Any]],
     profiles: Sequence[Profile] | None = None,
+    near: NearIds | None = None,
 ) -> Trained:
     """Learn every item of the histories (semantic IDs, oldest first) but each first one from those before it.
 
-    codes_NL are the IDs of the whole catalogue; profiles, of the users of `histories`, unknown where there are none.
+    codes_NL are the IDs of the whole catalogue; `near`, what answers share their weight with; profiles, of the users of
+    `histories`, unknown where there are none.
     """
     started = time.monotonic()
     known = list(profiles) if profiles is not None else [Profile()] * len(histories)
@@ -81,7 +86,10 @@ def train_on(
         _row("valid", 0, one, h, Profile()) for h, one in zip(valid.histories, valid.answers, strict=True)
     ]
     held = tokenised(base.tokenizer, (terse_lesson(row, settings.history) for row in told))
-    training = Training(base.network, recipe, train, evenly(held, MAX_VALID), accelerator_for(recipe))
+    stand_ins = soften(base.network, near, recipe) if near is not None else None
+    training = Training(
+        base.network, recipe, train, evenly(held, MAX_VALID), accelerator_for(recipe), stand_ins
+    )
     best = training.run()
     base.network.load_state_dict(dict(best.weights), strict=False)
     return Trained(recommender_of(base, settings), training.curve, best.epoch, time.monotonic() - started)
@@ -148,6 +156,18 @@ def judged(
     return {"hr_10": float(hits.hr_QK.mean()), "ndcg_10": float(hits.ndcg_QK.mean())}
 
 
+def near_of(
+    data: RecommendSet, codes_NL: NDArray[np.integer[Any]], source: Path, cache: Path | None
+) -> NearIds:
+    """By clicks, and by content where there is a folder for vectors."""
+    counts, by_content = markov_knn.fit(data.train, data.num_items, markov_knn.Config()), None
+    if cache is not None:
+        vector_ND = embedded(source, cache, "minilm").x_ND
+        vector_ND = vector_ND / np.linalg.norm(vector_ND, axis=1, keepdims=True)
+        by_content = content.fit(vector_ND.astype(np.float32), content.Config()).near_NN
+    return near_ids(counts.near_NN, by_content, codes_NL)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -158,6 +178,8 @@ def main() -> None:
     )
     parser.add_argument("--model", default=LAZY)
     parser.add_argument("--epochs", type=int, default=Recommend.epochs)
+    parser.add_argument("--neighbours", type=float, default=Recommend.neighbours, help="the weight of neighbours")
+    parser.add_argument("--vectors", type=Path, help="a folder that keeps the items' vectors: neighbours by content")
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--beams", type=int, nargs="+", default=[20, 50])
     args = parser.parse_args()
@@ -170,9 +192,12 @@ def main() -> None:
         for start, stop in zip(data.train.indptr_U1[:-1], data.train.indptr_U1[1:], strict=True)
     ]
     valid = Valid([items[-HISTORY:] for items in histories], [texts[item] for item in data.valid.target_Q])
-    settings = dataclasses.replace(Recommend(), model=args.model, seed=args.seed, epochs=args.epochs)
+    settings = dataclasses.replace(
+        Recommend(), model=args.model, seed=args.seed, epochs=args.epochs, neighbours=args.neighbours
+    )
+    near = near_of(data, codes_NL, args.source, args.vectors) if args.neighbours else None
     sizes = tuple(int(size) for size in codes_NL.max(axis=0) + 1)
-    trained = train_on(histories, valid, settings, sizes, codes_NL)
+    trained = train_on(histories, valid, settings, sizes, codes_NL, near=near)
     facts: dict[str, Any] = {"model": args.model, "epoch": trained.epoch, "seconds": round(trained.seconds)}
     for beams in args.beams:
         began = time.monotonic()

@@ -35,6 +35,7 @@ class Recipe:
     least_rate: float = 0.05  # of the rate, at the end
     max_norm: float = 1.0  # of the gradient
     is_lazy: bool = False  # a network that tells its own losses (models/recommend/lazy.py)
+    neighbours: float = 0.0  # the weight of an answer's neighbours in what a lazy network learns
     averaging: float = 0.0  # above 0: the share that a running mean of the weights keeps in a step; it is what is learned
 
     @property

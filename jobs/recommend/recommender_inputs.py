@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,11 +19,11 @@ from jobs.ids.build_trie import sizes_of
 from jobs.ids.catalogue_trie import binding_of
 from jobs.ids.ledger import codes_matrix
 from jobs.lake import Lake, LakeError, canonical_json
-from jobs.recommend.base_model import base_files, base_folder_of
+from jobs.recommend.base_model import LAZY, base_files, base_folder_of
 from jobs.recommend.settings import Recommend
 from jobs.staging import code_hash, published_reads
 from schemas.recommend_tables import INSTRUCTIONS
-from schemas.tables import SEMANTIC_IDS
+from schemas.tables import NOTE_EMBEDDINGS, SEMANTIC_IDS
 
 # What decides the weights; how it decodes later, and how it is judged, makes no other recommender.
 LEARNED_FROM = (
@@ -36,6 +37,7 @@ LEARNED_FROM = (
     "parts",
     "learning_rate",
     "dropout",
+    "neighbours",
     "noise",
     "patience",
     "lora_rank",
@@ -43,6 +45,7 @@ LEARNED_FROM = (
     "processes",
     "seed",
 )
+log = logging.getLogger("notemill")
 LEAST_ROOM = 16  # codes of a level that grows from day to day
 
 
@@ -80,11 +83,22 @@ def inputs_of(lake: Lake, day: str, config: Config) -> Inputs:
     Raises `LakeError` where a table is not published, or its IDs are of another quantizer than the instructions'.
     """
     reads = published_reads(lake, [(INSTRUCTIONS, day), (SEMANTIC_IDS, day)])
+    reads |= read_by_neighbours(lake, day, config.recommend)
     binding = binding_of(lake, day)
     _require_same_ids(lake, day, binding.generation)
     folder = base_folder_of(config)
     sizes = vocabulary_sizes(lake, day, binding.generation)
     return Inputs(reads, binding.generation, binding.quantizer, sizes, folder, base_files(folder))
+
+
+def read_by_neighbours(lake: Lake, day: str, settings: Recommend) -> dict[str, str]:
+    """The embeddings that answers' neighbours are found by; without them clicks alone tell who is near."""
+    if settings.model != LAZY or not settings.neighbours or not settings.content:
+        return {}
+    if lake.partition(NOTE_EMBEDDINGS, day) is None:
+        log.warning("recommender: note_embeddings ds=%s are not published: clicks alone tell what is near", day)
+        return {}
+    return published_reads(lake, [(NOTE_EMBEDDINGS, day)])
 
 
 def vocabulary_sizes(lake: Lake, day: str, quantizer: str) -> tuple[int, ...]:

@@ -36,6 +36,7 @@ from jobs.recommend.examples import (
 from jobs.recommend.instruction_rows import instruction_rows, training_profiles
 from jobs.recommend.lazy_files import save_network
 from jobs.recommend.many_processes import learn_in_processes
+from jobs.recommend.near_ids import near_ids_of_day, save_near_ids
 from jobs.recommend.recipe import Recipe
 from jobs.recommend.recommender import KIND
 from jobs.recommend.recommender_card import recommender_card
@@ -111,6 +112,8 @@ def prepared(lake: Lake, day: str, settings: Recommend, inputs: Inputs, room: Pa
                 "needs rows to learn from and rows that say when to stop; take more days (recommend.history_days)"
             )
         save_examples(room, part, found)
+    if recipe.neighbours:
+        save_near_ids(room, near_ids_of_day(lake, day, settings, inputs.reads))
     save_network(base.network, room / BASE)
     write_atomically(room / RECIPE, recipe.as_json().encode())
     log.info(
@@ -208,6 +211,7 @@ def recipe_of(settings: Recommend, base: Base) -> Recipe:
         precision=settings.precision,
         lora_rank=0 if is_compact(settings) else settings.lora_rank,
         is_lazy=settings.model == LAZY,
+        neighbours=settings.neighbours if settings.model == LAZY else 0.0,
         averaging=AVERAGING if settings.model == LAZY else 0.0,
         noise=Noise() if settings.noise and settings.model == CAUSAL else None,  # a lazy network has its own
     )

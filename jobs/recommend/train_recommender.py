@@ -12,7 +12,7 @@ from jobs.lake import Lake, LakeError, hold
 from jobs.recommend.settings import Recommend
 from jobs.session import run_job
 
-READS = ("recommend_instructions", "semantic_ids")
+READS = ("recommend_instructions", "semantic_ids", "note_embeddings")
 WRITES: tuple[str, ...] = ()
 KIND = "recommender"
 log = logging.getLogger("notemill")
@@ -29,6 +29,7 @@ def require_sane(settings: Recommend) -> None:
         ("parts", settings.parts, 1, 1_000_000),
         ("learning_rate", settings.learning_rate, 1e-7, 1),
         ("dropout", settings.dropout, 0, 0.9),
+        ("neighbours", settings.neighbours, 0, 0.9),
         ("patience", settings.patience, 1, 10_000),
         ("lora_rank", settings.lora_rank, 0, 1024),
         ("processes", settings.processes, 1, 64),

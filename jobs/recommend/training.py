@@ -25,6 +25,7 @@ from jobs.recommend.examples import Examples
 from jobs.recommend.judge import Judge
 from jobs.recommend.optimizers import optimizer_of
 from jobs.recommend.recipe import Recipe
+from jobs.recommend.stand_ins import StandIns
 from jobs.recommend.steps import Process, Steps
 from jobs.recommend.training_progress import Best
 from jobs.recommend.training_state import State, load_state, save_state
@@ -45,7 +46,13 @@ class Training:
     """One training: the network, its optimiser, its curve and best weights; movable to a file and back."""
 
     def __init__(
-        self, network: Any, recipe: Recipe, train: Examples, valid: Examples, accelerator: Accelerator
+        self,
+        network: Any,
+        recipe: Recipe,
+        train: Examples,
+        valid: Examples,
+        accelerator: Accelerator,
+        stand_ins: StandIns | None = None,
     ) -> None:
         make_deterministic(recipe.seed)
         self.recipe, self.accelerator = recipe, accelerator
@@ -54,7 +61,7 @@ class Training:
         self.averaging = Averaging(self.weights, recipe.averaging)
         self.judge = Judge(network, valid, recipe.pad) if recipe.is_lazy else None
         process = Process(accelerator.process_index, accelerator.num_processes, accelerator.device)
-        self.train, self.valid = Steps(train, recipe, process), Steps(valid, recipe, process)
+        self.train, self.valid = Steps(train, recipe, process, stand_ins), Steps(valid, recipe, process)
         self.step, self.best = 0, Best()
         self.curve, self._sum = list[dict[str, float]](), 0.0
         self.is_stopped = False

@@ -23,6 +23,7 @@ from jobs.lake import LakeError
 from jobs.recommend.adapters import with_adapters
 from jobs.recommend.examples import open_examples
 from jobs.recommend.lazy_files import is_lazy, open_lazy
+from jobs.recommend.near_ids import open_near_ids, soften
 from jobs.recommend.recipe import Recipe, recipe_from
 from jobs.recommend.training import Training
 from jobs.recommend.training_state import State, load_state, save_state
@@ -39,9 +40,10 @@ def learn(folder: Path) -> None:
     began = time.monotonic()
     accelerator = accelerator_for(recipe)
     network = with_adapters(open_network(folder / BASE, recipe.is_encoder_decoder), recipe)
-    training = Training(
-        network, recipe, open_examples(folder, "train"), open_examples(folder, "valid"), accelerator
-    )
+    near = open_near_ids(folder) if recipe.neighbours else None
+    stand_ins = soften(network, near, recipe) if near is not None else None
+    train, valid = (open_examples(folder, part) for part in ("train", "valid"))
+    training = Training(network, recipe, train, valid, accelerator, stand_ins)
     best = training.run(folder / STATE)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:

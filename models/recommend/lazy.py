@@ -29,6 +29,7 @@ from models.recommend import sasrec
 from models.recommend.answer_loss import IGNORED, levels_of
 from models.recommend.id_tokens import IdTokens
 from models.recommend.lazy_inputs import notes_of, without_some
+from models.recommend.soft_targets import SoftTargets
 
 INITIAL_STD = 0.02  # GPT-2 and its followers
 # A product with all nodes of a level is cheaper than gathering each prefix's children, up to so many nodes, or so many
@@ -78,6 +79,7 @@ class Lazy(nn.Module):
         block = sasrec.Config(config.places, dim, config.layers, config.heads, config.dropout)
         self.blocks = nn.ModuleList(sasrec.Block(block) for _ in range(config.layers))
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(config.dropout)
+        self.soft: SoftTargets | None = None  # in training; never a part of what is saved
         self.steps = nn.ModuleList(_step(dim, config.dropout) for _ in levels[1:])
         for linear in (module for module in self.modules() if isinstance(module, nn.Linear)):
             nn.init.normal_(linear.weight, std=INITIAL_STD)
@@ -185,17 +187,28 @@ class Lazy(nn.Module):
     def _loss(self, hidden_MD: Tensor, code_ML: Tensor) -> Tensor:
         """loss_ML of codes among the children of the codes before them."""
         found, node_M = [], torch.zeros_like(code_ML[:, 0])
+        leaf_M = self._leaf(code_ML)
         for level, code_M in enumerate(code_ML.unbind(1)):
             own_MW, code_MW, is_there_MW = self.children_of(level, hidden_MD, node_M)
             score_MW = self.codes(level, hidden_MD).gather(1, code_MW) + own_MW
             score_MW = score_MW.masked_fill(~is_there_MW, torch.finfo(torch.float32).min)
             before_M, node_M = node_M, self.node(level, node_M, code_M)
-            at_M = (node_M - self._indptr(level)[before_M.clamp(min=0)]).clamp(min=0)
+            start_M = self._indptr(level)[before_M.clamp(min=0)]
+            at_M = (node_M - start_M).clamp(min=0)
             loss_M = score_MW.logsumexp(1) - score_MW.gather(1, at_M[:, None])[:, 0]
+            if self.soft is not None and self.training:
+                loss_M = self.soft(level, loss_M, score_MW, start_M, before_M, leaf_M)
             found.append(loss_M.masked_fill(node_M < 0, 0.0))
             if level + 1 < self.id_tokens.num_levels:
                 hidden_MD = self.step(level, hidden_MD, code_M, node_M)
         return torch.stack(found, dim=1)
+
+    def _leaf(self, code_ML: Tensor) -> Tensor:
+        """leaf_M: the node of whole IDs; -1 where nobody had it."""
+        node_M = torch.zeros_like(code_ML[:, 0])
+        for level, code_M in enumerate(code_ML.unbind(1)):
+            node_M = self.node(level, node_M, code_M)
+        return node_M
 
     def _profile(self, token_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """profile_BD: the words that are no codes, added."""
