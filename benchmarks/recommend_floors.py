@@ -1,15 +1,19 @@
 """What counting and a plain neural baseline reach on a set, before anything generates: the floors of every claim.
 
-`python -m benchmarks.recommend_floors --source DIR [--without sasrec] [--seed 17]`. DIR holds `items.jsonl` and
-`interactions.parquet` (columns user_id, pos, item_id, split). A user's last item is test, the last but one valid, the rest
-train, from which alone everything is counted or learned; all items are ranked but those of the history, which is of at most
-20. Equal scores share their places by expectation: an order by item number would leak, because numbers of these sets
-follow the events. Figures are per cent of the test answers, with 95 % bootstrap intervals over users; `less_floor` is
-NDCG@10 less that of markov_knn, case by case, and the share of the bootstrap that is above 0.
+`python -m benchmarks.recommend_floors --source DIR [--vectors CACHE] [--without sasrec] [--seed 17]`. DIR holds
+`items.jsonl` and `interactions.parquet` (columns user_id, pos, item_id, split). A user's last item is test, the last but
+one valid, the rest train, from which alone everything is counted or learned; all items are ranked but those of the history,
+which is of at most 20. Equal scores share their places by expectation: an order by item number would leak, because numbers
+of these sets follow the events. Figures are per cent of the test answers, with 95 % bootstrap intervals over users;
+`less_floor` is NDCG@10 less that of markov_knn, case by case, and the share of the bootstrap that is above 0.
 
 Controls, each of markov_knn: `open` ranks the items of the history as well; `another's` has the history of another user;
 `any order` is fitted on sequences whose items stand in random order, and shows what the order of these logs is worth,
 much of which is the order of products bought on one day. `chance` scores all items alike.
+
+`--vectors` adds the arms that read: `content_knn`, neighbours by MiniLM vectors of title, description and category path, and
+`counts_content`, markov_knn and those by the default share. The vectors are kept in the folder it names. `by_valid` has the
+figures of the validation answers, on which settings are chosen.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +29,16 @@ import numpy as np
 
 from benchmarks.recommend_data import RecommendSet, load
 from benchmarks.report import write
+from benchmarks.tokenizer_data import load as embedded
 from jobs.recommend.sasrec_training import Recipe, train_sasrec
-from models.recommend import item_knn, markov_knn, popularity, sasrec
+from jobs.recommend.settings import Recommend
+from models.recommend import content, item_knn, markov_knn, popularity, sasrec
 from models.recommend.intervals import difference, interval
 from models.recommend.judging import Scores, judge_scores
 from models.recommend.ranking import KS, Hits
 from models.recommend.sequences import Cases, Sequences
 from models.recommend.slices import slices
+from models.recommend.voices import Voices
 
 FLOOR = "markov_knn"
 # Above these many items the loss over all of them is what training costs: half the width halves it.
@@ -63,6 +70,15 @@ def counted(data: RecommendSet) -> dict[str, Scores]:
         "item_knn": item_knn.fit(data.train, num, item_knn.Config()).scores,
         FLOOR: markov_knn.fit(data.train, num, markov_knn.Config()).scores,
     }
+
+
+def read(data: RecommendSet, source: Path, cache: Path) -> dict[str, Scores]:
+    """The arms that read the items' texts; nothing of them is trained here."""
+    vectors = embedded(source, cache, "minilm").x_ND
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    near = content.fit(vectors.astype(np.float32), content.Config())
+    counts = markov_knn.fit(data.train, data.num_items, markov_knn.Config())
+    return {"content_knn": near.scores, "counts_content": Voices(counts, near, Recommend().content).scores}
 
 
 def learned(data: RecommendSet, seed: int) -> dict[str, Scores]:
@@ -149,30 +165,40 @@ def main() -> None:
     parser.add_argument(
         "--source", type=Path, required=True, help="a folder of items.jsonl and interactions.parquet"
     )
+    parser.add_argument("--vectors", type=Path, help="a folder that keeps the items' vectors: also judge content")
     parser.add_argument("--without", nargs="*", default=[], choices=["sasrec"], help="leave this out")
     parser.add_argument("--seed", type=int, default=17)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     data = load(args.source)
-    arms, seconds = {}, {}
-    for make in (counted, *(() if "sasrec" in args.without else (lambda given: learned(given, args.seed),))):
+    arms, valid, seconds = {}, {}, {}
+    makes: list[Callable[[RecommendSet], dict[str, Scores]]] = [counted]
+    if args.vectors is not None:
+        makes.append(lambda given: read(given, args.source, args.vectors))
+    if "sasrec" not in args.without:
+        makes.append(lambda given: learned(given, args.seed))
+    for make in makes:
         started = time.process_time()
         made = make(data)
         spent = time.process_time() - started
         arms |= {arm: judge_scores(scores, data.test, exclude_seen=True) for arm, scores in made.items()}
+        valid |= {arm: judge_scores(scores, data.valid, exclude_seen=True) for arm, scores in made.items()}
         seconds |= dict.fromkeys(made, round(spent, 1))
     told = [*arms.items(), *controls(data, args.seed).items()]
     users = data.case_users
     rows = [
         row_of(arm, hits, arms[FLOOR], users, args.seed, fit_cpu_s=seconds.get(arm)) for arm, hits in told
     ]
+    more = f" --vectors {args.vectors.name}" if args.vectors is not None else ""
+    more += " --without sasrec" if "sasrec" in args.without else ""
     write(
-        f"recommend_floors_{data.name}",
+        f"recommend_floors_{data.name}" + ("_read" if args.vectors is not None else ""),
         rows,
         bars=bars(data.name, rows),
-        command=f"python -m benchmarks.recommend_floors --source {data.name}",
+        command=f"python -m benchmarks.recommend_floors --source {data.name}{more}",
         packages=("numpy", "scipy", "torch"),
         slices=by_slice(arms, data),
+        by_valid=[row_of(arm, hits, valid[FLOOR], users, args.seed) for arm, hits in valid.items()],
         seed=args.seed,
     )
 

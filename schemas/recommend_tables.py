@@ -19,6 +19,8 @@ ARMS = (
     "popularity",
     "item_knn",
     "markov_knn",
+    "content_knn",
+    "counts_content",
     "sasrec",
     "generative",
     "generative_mixed",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +22,12 @@ from jobs.recommend.note_facts import NoteFacts
 from jobs.recommend.search import Asked, Leaves, Search
 from jobs.recommend.settings import Recommend
 from models.recommend import item_knn, markov_knn, popularity
+from models.recommend.content import Content
 from models.recommend.judging import Scores, judge_ids, judge_scores
 from models.recommend.ranking import KS
 from models.recommend.sequences import PAD, Items, Sequences
 from models.recommend.slices import slices
+from models.recommend.voices import Voices
 
 log = logging.getLogger("notemill")
 
@@ -49,14 +51,23 @@ def deployed_arm(settings: Recommend) -> str:
     return "generative_mixed" if settings.guidance < 1 else "generative"
 
 
-def counting_arms(judging: Judging, sequences: Sequences) -> dict[str, Earned]:
-    """Popularity, neighbours of items, and the Markov chain beside them."""
+def counting_arms(judging: Judging, sequences: Sequences, near: Content | None = None) -> dict[str, Earned]:
+    """Popularity, neighbours of items, and the Markov chain beside them; with neighbours by content among the places of the
+    day's trie these alone, and the collaborative scorer alone, which is those and the chain."""
     num_items = judging.catalogue.trie.num_notes
+    counts = cache(lambda: markov_knn.fit(sequences, num_items, markov_knn.Config()))
     fits: dict[str, Callable[[], Scores]] = {
         "popularity": lambda: popularity.fit(sequences, num_items).scores,
         "item_knn": lambda: item_knn.fit(sequences, num_items, item_knn.Config()).scores,
-        "markov_knn": lambda: markov_knn.fit(sequences, num_items, markov_knn.Config()).scores,
+        "markov_knn": lambda: counts().scores,
     }
+
+    if near is not None:
+        fits["content_knn"] = lambda: near.scores
+        fits["counts_content"] = lambda: partial(
+            Voices(counts(), near, judging.settings.content).scores,
+            exclude_seen=judging.settings.exclude_seen,
+        )
 
     def fitted(fit: Callable[[], Scores]) -> Earned:
         return scored(judging, fit())

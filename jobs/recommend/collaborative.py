@@ -36,19 +36,19 @@ class Collaborative(NamedTuple):
 
     def items(self, histories: Sequence[Sequence[str]], length: int) -> Items:
         """history_QT: the last `length` notes of each as items, padded on the left; notes it never met are left out."""
-        return padded(_items(histories, self.note_ids), length)
+        return padded(items_of(histories, self.note_ids), length)
 
 
 def fit_collaborative(lake: Lake, day: str, split: str) -> Collaborative:
     """The scorer of the training rows' histories, about all notes that have an ID on the day."""
     notes = pq.read_table(lake.files(SEMANTIC_IDS, day), columns=["note_id"]).column("note_id")
     note_ids = notes.combine_chunks().sort()
-    known = _items(list(training_histories(lake, day, split)), note_ids)
+    known = items_of(list(training_histories(lake, day, split)), note_ids)
     scorer = markov_knn.fit(sequences_of(known), len(note_ids), markov_knn.Config())
     return Collaborative(scorer, note_ids)
 
 
-def _items(histories: Sequence[Sequence[str]], note_ids: pa.Array) -> list[list[int]]:
+def items_of(histories: Sequence[Sequence[str]], note_ids: pa.Array) -> list[list[int]]:
     """Every history as items; notes that are none are left out."""
     flat = pa.array([note_id for history in histories for note_id in history], pa.string())
     item_M = pc.fill_null(pc.index_in(flat, value_set=note_ids), PAD).to_pylist()

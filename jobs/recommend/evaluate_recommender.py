@@ -18,6 +18,7 @@ from jobs.artifact import Artifacts
 from jobs.config import Config, add_run_arguments
 from jobs.ids.catalogue_trie import binding_of, trie_of
 from jobs.lake import Lake, LakeError, write_atomically
+from jobs.recommend.content_neighbours import content_reads
 from jobs.recommend.evaluations import evaluation_name, read_evaluation, write_evaluation
 from jobs.recommend.promotions import KIND, current_recommender
 from jobs.recommend.recommender_page import recommender_page
@@ -27,9 +28,9 @@ from jobs.staging import Plan, published_reads, run_once, stage_arrow
 from schemas.recommend_tables import INSTRUCTIONS, RECOMMENDER_METRICS
 from schemas.tables import NOTES, SEMANTIC_IDS
 
-READS = ("recommend_instructions", "semantic_ids", "notes")
+READS = ("recommend_instructions", "semantic_ids", "notes", "note_embeddings")
 WRITES = ("recommender_metrics",)
-JUDGED_BY = ("history", "split", "beams", "top", "guidance", "exclude_seen", "max_judged", "seed")
+JUDGED_BY = ("history", "split", "beams", "top", "guidance", "content", "exclude_seen", "max_judged", "seed")
 log = logging.getLogger("notemill")
 
 
@@ -69,6 +70,7 @@ def judged_generation(lake: Lake, day: str, config: Config, named: str) -> str:
 def plan_of(lake: Lake, day: str, config: Config, generation: str, part: str) -> Plan:
     """All that the figures depend on. Raises `LakeError` where the day's IDs are not those that the recommender speaks."""
     reads = published_reads(lake, [(INSTRUCTIONS, day), (SEMANTIC_IDS, day), (NOTES, day)])
+    reads |= content_reads(lake, day, config.recommend)
     current = current_recommender(lake, day)
     artifacts = {
         "recommender": generation,

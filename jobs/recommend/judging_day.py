@@ -23,6 +23,7 @@ from jobs.recommend.arms import (
     scored,
     timed,
 )
+from jobs.recommend.content_neighbours import ContentNotes, at_places, make_content, open_content
 from jobs.recommend.examples_shown import examples_of, places_of, shown_cases
 from jobs.recommend.grounded import grounded
 from jobs.recommend.held_out import HeldOut, held_out, training_sequences
@@ -30,7 +31,15 @@ from jobs.recommend.judged_arms import Earned, figures_of, gained
 from jobs.recommend.note_facts import note_facts
 from jobs.recommend.promotions import KIND
 from jobs.recommend.recommender import load_recommender
-from jobs.recommend.recommender_gate import MARKOV, POPULARITY, not_compared, shortfalls, worse_than_current
+from jobs.recommend.recommender_gate import (
+    MARKOV,
+    POPULARITY,
+    SCORER,
+    not_compared,
+    scorer_alone,
+    shortfalls,
+    worse_than_current,
+)
 from jobs.recommend.sasrec_baseline import sasrec_of
 from jobs.recommend.sasrec_training import Recipe
 from jobs.recommend.search import Leaves, Search, search_of
@@ -54,15 +63,18 @@ def judged_day(lake: Lake, config: Config, plan: Plan) -> dict[str, Any]:
         "evaluate_recommender ds=%s: %d answers of %d users", day, len(held.user_ids), len(set(held.user_ids))
     )
     sequences = training_sequences(lake, day, catalogue, settings.split)
-    search = search_of(load_recommender(lake, plan.artifacts["recommender"]), catalogue)
-    earned, lists = _earned(lake, plan, judging, sequences, search)
+    content = open_content(lake, make_content(lake, day, plan.reads))
+    search = search_of(
+        load_recommender(lake, plan.artifacts["recommender"]), catalogue, content, settings.content
+    )
+    earned, lists = _earned(lake, plan, judging, sequences, search, content)
     shown, targets = shown_cases(judging, lists), held.cases.target_Q
     notes = note_facts(lake, day, catalogue, places_of(shown) | set(targets[targets != PAD].tolist()))
     facts = _facts(plan, judging, earned, search)
-    facts["current"] = _beside_current(lake, plan, judging, earned[facts["deployed"]])
+    facts["current"] = _beside_current(lake, plan, judging, earned[facts["deployed"]], content)
     facts["figures"] = figures_of(earned, held.user_Q, parts_of(judging, sequences, notes), settings.seed)
     facts["examples"] = examples_of(shown, notes)
-    reasons = [*shortfalls(facts), *worse_than_current(facts), not_compared(facts)]
+    reasons = [*shortfalls(facts), scorer_alone(facts), *worse_than_current(facts), not_compared(facts)]
     return {**facts, "remarks": [words for words in reasons if words]}
 
 
@@ -74,11 +86,17 @@ def _held_out(
 
 
 def _earned(
-    lake: Lake, plan: Plan, judging: Judging, sequences: Sequences, search: Search
+    lake: Lake,
+    plan: Plan,
+    judging: Judging,
+    sequences: Sequences,
+    search: Search,
+    content: ContentNotes | None,
 ) -> tuple[dict[str, Earned], Leaves]:
     """What every arm earns, and the lists of the deployed one."""
     earned, lists, free = decoded_arms(judging, search)
-    earned |= counting_arms(judging, sequences) | _sasrec(lake, plan, judging, sequences)
+    earned |= counting_arms(judging, sequences, at_places(content, judging.catalogue))
+    earned |= _sasrec(lake, plan, judging, sequences)
     moved = grounded(lake, plan.artifacts["quantizer"], judging.catalogue.trie, free, max(KS))
     if moved:
         earned["free_grounded"] = timed("free_grounded", lambda: listed(judging, moved))
@@ -91,7 +109,9 @@ def _facts(plan: Plan, judging: Judging, earned: Mapping[str, Earned], search: S
     deployed = earned[arm]
     assert deployed.valid_Q is not None  # of an arm that decodes
     less = {
-        floor: gained(deployed, earned[floor], held.user_Q, settings.seed) for floor in (POPULARITY, MARKOV)
+        floor: gained(deployed, earned[floor], held.user_Q, settings.seed)
+        for floor in (POPULARITY, MARKOV, SCORER)
+        if floor in earned
     }
     return {
         "recommender": plan.artifacts["recommender"],
@@ -101,6 +121,7 @@ def _facts(plan: Plan, judging: Judging, earned: Mapping[str, Earned], search: S
         "num_users": len(set(held.user_ids)),
         "deployed": arm,
         "guidance": settings.guidance,
+        "content": settings.content,
         "num_beams": deployed.num_beams,
         "exclude_seen": settings.exclude_seen,
         "valid_ids": float(deployed.valid_Q.mean()),
@@ -119,7 +140,9 @@ def _sasrec(lake: Lake, plan: Plan, judging: Judging, sequences: Sequences) -> d
     return {} if network is None else {"sasrec": timed("sasrec", lambda: scored(judging, network.scores))}
 
 
-def _beside_current(lake: Lake, plan: Plan, judging: Judging, deployed: Earned) -> dict[str, Any] | None:
+def _beside_current(
+    lake: Lake, plan: Plan, judging: Judging, deployed: Earned, content: ContentNotes | None
+) -> dict[str, Any] | None:
     """The current recommender on the same answers, where it speaks the same codes; None where there is no other one."""
     current = plan.artifacts["current"]
     if not current:
@@ -133,7 +156,9 @@ def _beside_current(lake: Lake, plan: Plan, judging: Judging, deployed: Earned) 
         )
         return {"recommender": current, "why": why}
     try:
-        search = search_of(load_recommender(lake, current), judging.catalogue)
+        search = search_of(
+            load_recommender(lake, current), judging.catalogue, content, judging.settings.content
+        )
     except LakeError as error:  # a damaged one must not stand in the way of the one that takes its place
         return {"recommender": current, "why": f"the current recommender {current} cannot be judged: {error}"}
     theirs = timed(

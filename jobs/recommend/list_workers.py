@@ -44,6 +44,8 @@ class Serving(NamedTuple):
     top: int
     exclude_seen: bool
     popular: tuple[Popular, ...]
+    content: str = ""  # the day's neighbours by content, and their share
+    content_share: float = 0.0
 
 
 def listing(serving: Serving) -> Callable[[Batches], Batches]:
@@ -92,7 +94,9 @@ def generated(serving: Serving, users: Sequence[dict[str, Any]]) -> list[list[Ca
         [users[row]["semantic_ids"] for row in at],
         [Profile(**{column.name: users[row][column.name] for column in PROFILE}) for row in at],
     )
-    search = opened(serving.root, serving.day, serving.speaker)
+    search = opened(
+        serving.root, serving.day, serving.speaker, serving.content, serving.content_share
+    )
     leaves = search.constrained(asked, serving.num_beams, serving.guidance, exclude_seen=serving.exclude_seen)
     found: list[list[Candidate]] = [[] for _ in users]
     for number, row in enumerate(at):
@@ -146,10 +150,11 @@ def rows_of(
 
 
 @lru_cache(maxsize=1)
-def opened(root: str, day: str, speaker: Speaker) -> Search:
+def opened(root: str, day: str, speaker: Speaker, content: str = "", share: float = 0.0) -> Search:
     """The recommender on the day's catalogue, once a worker. Raises `LakeError` where its IDs were replaced meanwhile."""
     import torch
 
+    from jobs.recommend.content_neighbours import open_content
     from jobs.recommend.recommender import load_recommender
     from jobs.recommend.search import search_of
 
@@ -160,4 +165,5 @@ def opened(root: str, day: str, speaker: Speaker) -> Search:
         raise LakeError(
             f"semantic_ids ds={day} were published anew while lists were made: run recommend again"
         )
-    return search_of(load_recommender(lake, speaker.recommender), catalogue)
+    recommender = load_recommender(lake, speaker.recommender)
+    return search_of(recommender, catalogue, open_content(lake, content), share)

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from jobs.config import Config, add_run_arguments, optional_day, yes_or_no
 from jobs.event_days import event_days
 from jobs.lake import Lake
+from jobs.recommend.content_neighbours import content_reads, make_content
 from jobs.recommend.engagements import engagements
 from jobs.recommend.fallbacks import neighbour_notes, popular_notes
 from jobs.recommend.histories import histories, window_bounds
@@ -31,10 +32,10 @@ from schemas.tables import EVENTS, NOTE_PAIRS, SEMANTIC_IDS
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-READS = ("events", "semantic_ids", "note_pairs", "users")
+READS = ("events", "semantic_ids", "note_pairs", "users", "note_embeddings")
 WRITES = ("recommendations",)
 USERS_A_TASK = 2048  # some ten seconds of a core
-DECIDING = ("history_days", "history", "beams", "top", "guidance", "exclude_seen")
+DECIDING = ("history_days", "history", "beams", "top", "guidance", "content", "exclude_seen")
 log = logging.getLogger("notemill")
 
 
@@ -44,8 +45,11 @@ def plan_of(lake: Lake, day: str, config: Config, days: list[str], speaker: Spea
     wanted += [] if speaker.recommender else [(NOTE_PAIRS, day)]
     wanted += [(USERS, day)] if lake.partition(USERS, day) else []
     settings = asdict(config.recommend)
+    reads = published_reads(lake, wanted)
+    if speaker.recommender:
+        reads |= content_reads(lake, day, config.recommend)
     params = {"timezone": config.timezone, **{name: settings[name] for name in DECIDING}}
-    return Plan("recommend", day, published_reads(lake, wanted), artifacts=speaker._asdict(), params=params)
+    return Plan("recommend", day, reads, artifacts=speaker._asdict(), params=params)
 
 
 def with_profiles(spark: SparkSession, lake: Lake, told: DataFrame, plan: Plan) -> DataFrame:
@@ -82,9 +86,10 @@ def stage(config: Config, lake: Lake, plan: Plan, days: list[str]) -> None:
         num_users, num_withdrawn = (int(value) for value in totals)
         popular = popular_notes(acted, ids, 2 * settings.top + settings.history)
         speaker = Speaker(**plan.artifacts)
+        content = make_content(lake, plan.day, plan.reads)
         serving = Serving(
             str(lake.root), plan.day, speaker, settings.num_beams, settings.guidance,
-            settings.top, settings.exclude_seen, tuple(popular),
+            settings.top, settings.exclude_seen, tuple(popular), content, settings.content,
         )  # fmt: skip
         log.info("recommend ds=%s: %d users, by %s", plan.day, num_users, speaker.recommender or "neighbours")
         asked = with_profiles(spark, lake, with_neighbours(spark, lake, told, ids, settings, plan), plan)

@@ -15,11 +15,13 @@ from jobs.recommend.recommender_plots import Line, Ranged, grouped_bars, interva
 from schemas.recommend_tables import ARMS
 
 Facts = Mapping[str, Any]
-SHOWN_IN_SLICES = ("popularity", "markov_knn", "sasrec", "generative", "generative_mixed")
+SHOWN_IN_SLICES = ("popularity", "markov_knn", "counts_content", "sasrec", "generative", "generative_mixed")
 WORDS = {
     "popularity": "popularity",
     "item_knn": "item kNN",
     "markov_knn": "Markov + kNN",
+    "content_knn": "content kNN",
+    "counts_content": "counts + content",
     "sasrec": "SASRec",
     "generative": "generative",
     "generative_mixed": "generative, mixed",
@@ -27,9 +29,10 @@ WORDS = {
     "free_grounded": "free, grounded",
 }
 MEANINGS = (
-    "popularity, item kNN and Markov + kNN count; SASRec is a small transformer over notes. generative decodes IDs inside "
-    "the catalogue; mixed adds the collaborative scorer at every step; free decodes without the catalogue and loses what is "
-    "no ID; grounded moves such IDs to the nearest notes."
+    "popularity, item kNN and Markov + kNN count; content kNN reads the notes' texts alone; counts + content is the "
+    "collaborative scorer that decoding is mixed with, alone; SASRec is a small transformer over notes. generative "
+    "decodes IDs inside the catalogue; mixed adds that scorer at every step; free decodes without the catalogue and loses "
+    "what is no ID; grounded moves such IDs to the nearest notes."
 )
 
 

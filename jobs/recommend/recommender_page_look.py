@@ -8,6 +8,8 @@ COLOURS = {  # of arms and of losses: on paper, and in the dark; the recommender
     "popularity": ("#9a968c", "#8a8d96"),
     "item_knn": ("#72b7b2", "#6fb5b0"),
     "markov_knn": ("#4c78a8", "#7aa6d6"),
+    "content_knn": ("#c9a227", "#dcc05a"),
+    "counts_content": ("#2f6f73", "#67b3b7"),
     "sasrec": ("#54a24b", "#7cc274"),
     "generative": ("#e08a3c", "#f0a55f"),
     "generative_mixed": ("#b4412f", "#f08a76"),

@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from jobs.ids.catalogue_trie import CatalogueTrie
-from jobs.recommend.collaborative_leaves import leaf_scores, leaves_of
+from jobs.recommend.collaborative_leaves import Voice, heard, leaf_scores, voice_of
+from jobs.recommend.content_neighbours import ContentNotes
 from jobs.recommend.recommender import Recommender
 from jobs.recommend.speaker import require_words
 from models.ids.trie import DenseLevel, Level, Trie
@@ -25,7 +26,6 @@ from models.ids.trie_torch import DeviceTrie, on_device
 from models.recommend.decoding import Prompt, beam_search, catalogue_states, free_beam_search
 from models.recommend.mixing import ItemScores, LeafRanges, Mix, leaf_ranges
 from models.recommend.prompts import Profile
-from models.recommend.sequences import Items
 
 USERS_A_CALL = 64
 
@@ -54,19 +54,22 @@ class Search:
     catalogue: CatalogueTrie
     trie: DeviceTrie
     ranges: LeafRanges
-    leaf_N1: Items
+    counts: Voice
+    content: Voice | None
     device: torch.device
 
     def constrained(self, asked: Asked, num_beams: int, guidance: float, *, exclude_seen: bool) -> Leaves:
         """The best IDs of the catalogue; below a guidance of 1 mixed with the collaborative scorer."""
-        counted, longest = self.recommender.collaborative, max(map(len, asked.note_ids), default=0)
+        longest = max(map(len, asked.note_ids), default=0)
+        voices = [voice for voice in (self.counts, self.content) if voice is not None and guidance < 1]
         # One look-up for all users: it costs a pass over all notes.
-        history_QT = counted.items(asked.note_ids, longest) if guidance < 1 else None
+        told = [(voice, voice.items(asked.note_ids, longest)) for voice in voices]
 
         def searched(at: slice) -> Leaves:
             mix = None
-            if history_QT is not None:
-                scores = leaf_scores(counted.scorer, self.leaf_N1, history_QT[at], exclude_seen=exclude_seen)
+            if told:
+                said = [leaf_scores(voice, items[at], exclude_seen=exclude_seen) for voice, items in told]
+                scores = heard(said[0], said[1], voices[1].share) if len(said) > 1 else said[0]
                 mix = Mix(ItemScores(*(tensor.to(self.device) for tensor in scores)), self.ranges, guidance)
             prompt = self._prompt(asked, at)
             found = beam_search(self.recommender.decoder, prompt, self.trie, num_beams, mix)
@@ -103,16 +106,24 @@ class Search:
         return Leaves(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def search_of(recommender: Recommender, catalogue: CatalogueTrie, device: str = "") -> Search:
-    """Everything on a device; without one named, on an accelerator where there is one.
+def search_of(
+    recommender: Recommender,
+    catalogue: CatalogueTrie,
+    content: ContentNotes | None = None,
+    share: float = 0.0,
+    device: str = "",
+) -> Search:
+    """Everything on a device; without one named, on an accelerator where there is one. `share` is that of neighbours by
+    content beside counts.
 
     Raises `LakeError` where the catalogue has codes that the recommender has no word for.
     """
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     recommender.network.to(chosen)
     trie = on_device(widened(catalogue.trie, recommender), chosen)
-    leaf_N1 = leaves_of(recommender.collaborative, catalogue)
-    return Search(recommender, catalogue, trie, leaf_ranges(trie), leaf_N1, chosen)
+    counts = voice_of(*recommender.collaborative, catalogue, 1.0)
+    near = None if content is None else voice_of(*content, catalogue, share)
+    return Search(recommender, catalogue, trie, leaf_ranges(trie), counts, near, chosen)
 
 
 def widened(trie: Trie, recommender: Recommender) -> Trie:

@@ -72,6 +72,7 @@ def require_servable(settings: Recommend) -> None:
         ("top", settings.top, 1, 1000),
         ("beams", settings.beams, 1, 10_000),
         ("guidance", settings.guidance, 0, 1),
+        ("content", settings.content, 0, 1),
         ("max_judged", settings.max_judged, 1, 100_000_000),
     ):
         if not low <= value <= high:

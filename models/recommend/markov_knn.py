@@ -27,6 +27,7 @@ from models.recommend.neighbours import (
     last_items,
     ranked,
     transitions,
+    without_seen,
 )
 from models.recommend.sequences import PAD, Items, Sequences
 
@@ -68,7 +69,7 @@ class MarkovKnn:
     def scores(self, history_QT: Items) -> NDArray[np.float32]:
         """score_QN of all items; a history of nothing gets popularity alone."""
         trace_N = np.float32(TRACE) * self.num_users_N / max(float(self.num_users_N.max(initial=0)), 1.0)
-        return np.asarray(self._sparse(history_QT).toarray() + trace_N, dtype=np.float32)
+        return np.asarray(self.spoken(history_QT).toarray() + trace_N, dtype=np.float32)
 
     def top(self, history_QT: Items, k: int, *, exclude_seen: bool = True) -> Ranked:
         """The best `k` items that counts speak for, best first; fewer, or none, where there are no more."""
@@ -82,16 +83,11 @@ class MarkovKnn:
         )
 
     def _best(self, history_QT: Items, k: int, exclude_seen: bool) -> Ranked:
-        score_QN = self._sparse(history_QT)
-        if exclude_seen:
-            seen_QN = history_weights(history_QT, 1.0, self.num_items)
-            seen_QN.sum_duplicates()
-            seen_QN.data[:] = 1.0
-            score_QN = sp.csr_array(score_QN - score_QN.multiply(seen_QN))  # exactly 0 where seen
-            score_QN.eliminate_zeros()
-        return ranked(score_QN, k)
+        score_QN = self.spoken(history_QT)
+        return ranked(without_seen(score_QN, history_QT) if exclude_seen else score_QN, k)
 
-    def _sparse(self, history_QT: Items) -> sp.csr_array:
+    def spoken(self, history_QT: Items) -> sp.csr_array:
+        """score_QN, sparse: of the items that counts speak for, without the trace of popularity."""
         check_items(history_QT, self.num_items, "histories")
         step_QN = last_items(history_QT, self.num_items) @ self.next_NN
         near_QN = history_weights(history_QT, self.decay, self.num_items) @ self.near_NN

@@ -123,6 +123,16 @@ def last_items(history_QT: Items, num_items: int) -> sp.csr_array:
     return sp.csr_array((ones, (case, item)), shape=(len(history_QT), num_items))
 
 
+def without_seen(score_QN: sp.csr_array, history_QT: Items) -> sp.csr_array:
+    """The same scores without those of the notes of each history."""
+    seen_QN = history_weights(history_QT, 1.0, score_QN.shape[1])
+    seen_QN.sum_duplicates()
+    seen_QN.data[:] = 1.0
+    left_QN = sp.csr_array(score_QN - score_QN.multiply(seen_QN))  # exactly 0 where seen
+    left_QN.eliminate_zeros()
+    return left_QN
+
+
 def strongest(matrix: sp.csr_array, keep: int) -> sp.csr_array:
     """Of each row its `keep` greatest entries, equal ones as in `ranked`."""
     matrix.sum_duplicates()

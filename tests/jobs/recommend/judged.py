@@ -7,7 +7,7 @@ from typing import Any
 from schemas.recommend_tables import ARMS
 
 ABOVE = {"value": 0.02, "low": 0.01, "high": 0.03}
-VALUES = dict(zip(ARMS, (0.02, 0.04, 0.055, 0.05, 0.052, 0.061, 0.045, 0.048), strict=True))
+VALUES = dict(zip(ARMS, (0.02, 0.04, 0.055, 0.047, 0.058, 0.05, 0.052, 0.061, 0.045, 0.048), strict=True))
 SLICES = (
     "all", "warm", "cold", "popularity: Q1", "popularity: Q2", "popularity: Q3", "popularity: Q4", "category: outdoor",
     "category: food and drink",

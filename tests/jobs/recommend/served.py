@@ -1,12 +1,13 @@
 """A lake that recommendations can be made in: two days of IDs, tries, pairs and events, and a recommender of the first day.
 
-Users act on notes in a ring (`taught.py`): after n01 and n02 comes n03. On the second day n00 is withdrawn, n12 is new
-with an ID of its own, and n13 is new and shares the ID of n05.
+Users act on notes in a ring (`taught.py`): after n01 and n02 comes n03. Vectors stand in the same ring. On
+the second day n00 is withdrawn, n12 is new with an ID of its own, and n13 is new and shares the ID of n05.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from jobs.staging import Plan, stage_arrow
 from models.ids.residual_codes import ResidualTokenizer
 from models.ids.text import codes_to_text
 from schemas.recommend_tables import RECOMMENDATIONS, USERS, USERS_QUARANTINE
-from schemas.tables import EVENTS, EVENTS_QUARANTINE, NOTE_PAIRS, SEMANTIC_IDS
+from schemas.tables import EVENTS, EVENTS_QUARANTINE, NOTE_EMBEDDINGS, NOTE_PAIRS, SEMANTIC_IDS
 from tests.jobs.lakes import note, publish_notes, stage_rows
 from tests.jobs.recommend.taught import CODES, DAY, NOTES, publish_taught, rings, rows_of
 
@@ -43,6 +44,7 @@ SETTINGS = {
     "batch_size": 8,
     "learning_rate": 0.003,
     "dropout": 0.1,
+    "content": 0,
 }
 EVENTS_1 = [
     ("u1", "n01", "click", "2026-03-01 10:00:00"),
@@ -153,6 +155,22 @@ def config_file(lake: Lake, **settings: Any) -> Path:
     return file
 
 
+def publish_vectors(lake: Lake, day: str, vectors: dict[str, tuple[list[float], str]], salt: str = "") -> None:
+    """Publish embeddings: of every note its vector and the encoder that made it."""
+    rows = [
+        {"note_id": note_id, "content_hash": "0" * 64, "encoder": encoder, "embedding": vector}
+        for note_id, (vector, encoder) in vectors.items()
+    ]
+    stage_rows(lake, NOTE_EMBEDDINGS, day, rows, salt=salt)
+    publish(lake, NOTE_EMBEDDINGS, day)
+
+
+def on_a_ring(note_ids: Iterable[str]) -> dict[str, tuple[list[float], str]]:
+    """Vectors that stand in the ring as the notes do: the nearest of n03 by content are n02 and n04."""
+    angles = {name: 2 * np.pi * int(name[1:]) / len(NOTES) for name in note_ids}
+    return {name: ([float(np.cos(a)), float(np.sin(a))], "e1") for name, a in angles.items()}
+
+
 def make_world(home: Path) -> None:
     """Everything, under `home`; nothing is promoted."""
     lake = Lake.open(home / "lake")
@@ -164,6 +182,7 @@ def make_world(home: Path) -> None:
         publish_ids(lake, D2, IDS_2)
         for day, ids, events in ((D1, NOTES, EVENTS_1), (D2, IDS_2, EVENTS_2)):
             publish_notes(lake, day, [note(n, f"Title of {n}", category=[f"c{n[1]}"]) for n in ids])
+            publish_vectors(lake, day, on_a_ring(ids))
             publish_pairs(lake, day, [pair for pair in PAIRS if pair[0] in ids])
             publish_events(lake, day, events)
         train_recommender.run(load_config(config_file(lake)), D1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.recommend.recommender_gate import not_compared, shortfalls, worse_than_current
+from jobs.recommend.recommender_gate import not_compared, scorer_alone, shortfalls, worse_than_current
 from tests.jobs.recommend.judged import ABOVE, facts
 
 NAN = float("nan")
@@ -77,3 +77,17 @@ def test_the_current_one_stays_where_it_is_better_beyond_noise(high: float, is_b
 def test_a_current_one_of_other_codes_is_not_compared_and_the_reason_is_told() -> None:
     figures = beside(why="it speaks codes of g0")
     assert (worse_than_current(figures), not_compared(figures)) == ([], "it speaks codes of g0")
+
+
+@pytest.mark.parametrize(("high", "is_better"), [(0.0, False), (-0.0001, True)])
+def test_the_scorer_alone_is_no_bar_but_told_where_it_is_better_beyond_noise(high: float, is_better: bool) -> None:
+    found = difference(-0.01, -0.02, high)
+    figures = facts(deployed_less={"popularity": ABOVE, "markov_knn": ABOVE, "counts_content": found})
+    assert shortfalls(figures) == []
+    said = scorer_alone(figures)
+    assert bool(said) is is_better
+    assert not is_better or "below counts_content, the collaborative scorer alone, beyond noise: -0.0100" in said
+
+
+def test_a_scorer_that_was_not_judged_is_not_told_of() -> None:
+    assert scorer_alone(facts(deployed_less={"popularity": ABOVE, "markov_knn": ABOVE})) == ""
