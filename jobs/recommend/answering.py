@@ -20,6 +20,9 @@ def batch_of(pieces: Sequence[Piece], recipe: Recipe) -> Batch:
 
 def losses(network: Any, batch: Batch, recipe: Recipe) -> Tensor:
     """loss_BA of the learned tokens; 0 where there is none."""
+    if recipe.is_lazy:
+        found: Tensor = network(batch.token_BT, batch.mask_BT, batch.label_BA)
+        return found
     ask = _answer_seq2seq if recipe.is_encoder_decoder else _answer_causal
     return answer_loss(ask(network, batch, recipe.pad), batch.label_BA, recipe.id_tokens)
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from jobs.config import Config, ConfigError
 from jobs.model_folder import hashed_files, model_folder
 from jobs.recommend.compact_tokenizer import compact_tokenizer
 from jobs.recommend.settings import Recommend
+from models.recommend import lazy
 from models.recommend.id_tokens import IdTokens, id_words
 from models.recommend.networks import FAMILIES, compact_network, sizes_of
 from models.recommend.new_words import with_words
 
 STYLES = ("terse", "sentence")
+LAZY = "lazy"
 
 
 class Base(NamedTuple):
@@ -28,12 +35,12 @@ class Base(NamedTuple):
     @property
     def is_encoder_decoder(self) -> bool:
         """Whether prompt and answer are read by two stacks."""
-        return bool(self.network.config.is_encoder_decoder)
+        return bool(getattr(self.network.config, "is_encoder_decoder", False))
 
 
 def is_compact(settings: Recommend) -> bool:
     """Whether the configured model is made on the spot."""
-    return settings.model in FAMILIES
+    return settings.model in (LAZY, *FAMILIES)
 
 
 def base_folder_of(config: Config) -> Path | None:
@@ -52,14 +59,27 @@ def compact_base(
     settings: Recommend, sizes: tuple[int, ...], words: Iterable[str], titles: Iterable[str]
 ) -> Base:
     """A compact model that knows these IDs, words and, where titles are given, text like them."""
-    from dataclasses import replace
-
     tokenizer = compact_tokenizer(sizes, words, titles)
-    lengths = replace(sizes_of(settings.model), dropout=settings.dropout)
+    lengths = sizes_of(settings.model)
+    lengths = replace(lengths, dropout=settings.dropout or lengths.dropout)
     network = compact_network(
         settings.model, len(tokenizer), tokenizer.pad_token_id, tokenizer.eos_token_id, lengths, settings.seed
     )
     return Base(network, tokenizer, id_tokens_of(tokenizer, sizes), "terse")
+
+
+def lazy_base(
+    settings: Recommend, sizes: tuple[int, ...], words: Iterable[str], codes_NL: NDArray[np.integer[Any]]
+) -> Base:
+    """The lazy network (models/recommend/lazy.py) that knows these words, and which IDs the catalogue has."""
+    tokenizer = compact_tokenizer(sizes, words)
+    id_tokens = id_tokens_of(tokenizer, sizes)
+    # A window has one note more than a history, and the profile stands before both.
+    lengths = replace(lazy.LAZY, places=settings.history + 2, dropout=settings.dropout or lazy.LAZY.dropout)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = lazy.Lazy(id_tokens, len(tokenizer), lazy.prefix_keys(codes_NL, sizes), lengths)
+    return Base(network, tokenizer, id_tokens, "terse")
 
 
 def language_model_base(folder: Path, sizes: tuple[int, ...], seed: int) -> Base:

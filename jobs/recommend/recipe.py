@@ -34,6 +34,8 @@ class Recipe:
     warmup_share: float = 0.05  # of all steps, for Adam's second moments to settle
     least_rate: float = 0.05  # of the rate, at the end
     max_norm: float = 1.0  # of the gradient
+    is_lazy: bool = False  # a network that tells its own losses (models/recommend/lazy.py)
+    averaging: float = 0.0  # above 0: the share that a running mean of the weights keeps in a step; it is what is learned
 
     @property
     def id_tokens(self) -> IdTokens:

@@ -25,6 +25,8 @@ from jobs.recommend.training_process import open_network
 from jobs.staging import file_hash
 from models.recommend.decoding import Decoder, Prompt, causal_decoder, encoder_decoder
 from models.recommend.id_tokens import IdTokens
+from models.recommend.lazy import Lazy
+from models.recommend.lazy_decoder import lazy_decoder
 from models.recommend.prompts import Profile, next_item, profile_words, prompt_text, terse
 from schemas.recommend_tables import UNKNOWN
 
@@ -68,6 +70,8 @@ class Recommender:
     @cached_property
     def decoder(self) -> Decoder:
         """The network as the beam search asks it: probabilities among a level's codes, as it learned."""
+        if isinstance(self.network, Lazy):
+            return lazy_decoder(self.network)
         build = encoder_decoder if self.is_encoder_decoder else causal_decoder
         return build(self.network, self.id_tokens, among_codes=True)
 

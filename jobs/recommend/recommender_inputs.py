@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from jobs.artifact import Artifacts
 from jobs.config import Config
@@ -87,12 +89,18 @@ def inputs_of(lake: Lake, day: str, config: Config) -> Inputs:
 
 def vocabulary_sizes(lake: Lake, day: str, quantizer: str) -> tuple[int, ...]:
     """K of every level: the quantizer's, and twice what the day needs of a level added against collisions, which grows."""
-    codes_NL = codes_matrix(pq.read_table(lake.files(SEMANTIC_IDS, day), columns=["codes"]).column("codes"))
-    if not len(codes_NL):
-        raise LakeError(f"semantic_ids ds={day} has no notes: nothing could be recommended")
+    codes_NL = codes_of(lake, day)
     own = int(Artifacts(lake, "quantizer").manifest(quantizer)["settings"]["levels"])
     sizes = sizes_of(lake, quantizer, codes_NL)
     return tuple(size if level < own else max(LEAST_ROOM, 2 * size) for level, size in enumerate(sizes))
+
+
+def codes_of(lake: Lake, day: str) -> NDArray[np.int32]:
+    """codes_NL of the day's notes. Raises `LakeError` where there are none."""
+    codes_NL = codes_matrix(pq.read_table(lake.files(SEMANTIC_IDS, day), columns=["codes"]).column("codes"))
+    if not len(codes_NL):
+        raise LakeError(f"semantic_ids ds={day} has no notes: nothing could be recommended")
+    return codes_NL
 
 
 def _require_same_ids(lake: Lake, day: str, quantizer: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jobs.config import Config
 from jobs.lake import Lake, LakeError, write_atomically
 from jobs.recommend.adapters import merged, with_adapters
-from jobs.recommend.base_model import Base, compact_base, language_model_base
+from jobs.recommend.base_model import LAZY, Base, compact_base, language_model_base, lazy_base
 from jobs.recommend.collaborative import fit_collaborative, save_collaborative
 from jobs.recommend.examples import (
     Examples,
@@ -26,11 +26,12 @@ from jobs.recommend.examples import (
     windows,
 )
 from jobs.recommend.instruction_rows import instruction_rows, training_profiles
+from jobs.recommend.lazy_files import save_network
 from jobs.recommend.many_processes import learn_in_processes
 from jobs.recommend.recipe import Recipe
 from jobs.recommend.recommender import KIND
 from jobs.recommend.recommender_card import recommender_card
-from jobs.recommend.recommender_inputs import Inputs, learned_from
+from jobs.recommend.recommender_inputs import Inputs, codes_of, learned_from
 from jobs.recommend.settings import Recommend
 from jobs.recommend.training_process import BASE, LEARNED, RECIPE, open_network, read_recipe
 from jobs.recommend.training_state import State, load_state
@@ -40,6 +41,7 @@ from models.recommend.prompts import Profile, profile_words
 from schemas.recommend_tables import TASKS
 
 MAX_VALID = 4096  # rows that say when to stop, evenly spread over the users
+AVERAGING = 0.995  # of the lazy network's weights, by NDCG@10 on the validation answers of Amazon Scientific
 TITLES = 200_000  # of which a compact tokenizer learns words
 PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "peft", "safetensors")
 log = logging.getLogger("notemill")
@@ -58,7 +60,7 @@ def build(
     if learned is None:
         raise LakeError(f"recommender {generation}: training ended without weights; its log above says why")
     network = with_learned(open_network(room / BASE, recipe.is_encoder_decoder), recipe, learned)
-    network.save_pretrained(folder)
+    save_network(network, folder)
     base.tokenizer.save_pretrained(folder)
     save_collaborative(folder, fit_collaborative(lake, day, settings.split))
     facts = facts_of(day, settings, inputs, base, recipe, learned)
@@ -101,7 +103,7 @@ def prepared(lake: Lake, day: str, settings: Recommend, inputs: Inputs, room: Pa
                 "needs rows to learn from and rows that say when to stop; take more days (recommend.history_days)"
             )
         save_examples(room, part, found)
-    base.network.save_pretrained(room / BASE)
+    save_network(base.network, room / BASE)
     write_atomically(room / RECIPE, recipe.as_json().encode())
     log.info(
         "recommender: %d parameters learn %d tokens in %d examples, %d say when to stop",
@@ -116,6 +118,8 @@ def base_of(lake: Lake, day: str, settings: Recommend, inputs: Inputs) -> Base:
         return language_model_base(inputs.base_folder, inputs.sizes, settings.seed)
     known = [Profile(), *training_profiles(lake, day)]
     words = {word for profile in known for word in profile_words(profile)}
+    if settings.model == LAZY:
+        return lazy_base(settings, inputs.sizes, words, codes_of(lake, day))
     titles: list[str] = []
     if settings.tasks == "mixed":
         words |= {task_word(task) for task in TASKS}
@@ -141,7 +145,7 @@ def languages_of(settings: Recommend) -> tuple[str, ...]:
 
 def learns_windows(settings: Recommend) -> bool:
     """Whether the model reads a stretch of a history once and learns every answer in it."""
-    return settings.model == "causal"
+    return settings.model in (LAZY, "causal")
 
 
 def training_lessons(lake: Lake, day: str, settings: Recommend, base: Base) -> Iterator[Lesson]:
@@ -195,7 +199,9 @@ def recipe_of(settings: Recommend, base: Base) -> Recipe:
         parts=settings.parts,
         precision=settings.precision,
         lora_rank=settings.lora_rank,
-        noise=Noise() if settings.noise and learns_windows(settings) else None,
+        noise=Noise() if settings.noise and settings.model == "causal" else None,
+        is_lazy=settings.model == LAZY,
+        averaging=AVERAGING if settings.model == LAZY else 0.0,
     )
 
 

@@ -17,13 +17,13 @@ class Recommend:
     holdout_days: int = 1  # by_date: so many days are test, and so many before them valid
     split: str = "leave_one_out"
     languages: str = "both"  # of the templates
-    model: str = "causal"  # causal or t5, compact ones made on the spot; else a folder or a Hugging Face id
+    model: str = "causal"  # lazy, causal or t5, compact ones made on the spot; else a folder or a Hugging Face id
     tasks: str = "next_item"  # or mixed: also the other names of notes (LC-Rec)
     epochs: int = 60  # at most
     batch_size: int = 128  # sequences a step, all processes together
     parts: int = 1  # that a process splits its share of a step into, where it does not fit into memory
     learning_rate: float = 0.001
-    dropout: float = 0.2
+    dropout: float = 0.0  # of compact models; 0: as the family has it, lazy 0.5, causal and t5 0.2
     noise: bool = True  # causal: windows of a history are learned also in another order and with notes left out
     patience: int = 5  # epochs without a better validation loss
     lora_rank: int = 0  # above 0: adapters and the new ID tokens alone are trained

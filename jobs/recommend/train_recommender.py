@@ -7,7 +7,7 @@ import logging
 import shutil
 
 from jobs.artifact import Artifacts
-from jobs.config import Config, add_run_arguments
+from jobs.config import Config, ConfigError, add_run_arguments
 from jobs.lake import Lake, LakeError, hold
 from jobs.recommend.settings import Recommend
 from jobs.session import run_job
@@ -20,7 +20,7 @@ log = logging.getLogger("notemill")
 
 def require_sane(settings: Recommend) -> None:
     """Raise `LakeError` where the configured settings cannot make a recommender."""
-    from jobs.recommend.base_model import is_compact
+    from jobs.recommend.base_model import LAZY, is_compact
 
     for name, value, low, high in (
         ("history", settings.history, 1, 200),
@@ -40,7 +40,12 @@ def require_sane(settings: Recommend) -> None:
             f"recommend.processes is {settings.processes}: no more than recommend.batch_size ({settings.batch_size})"
         )
     if not settings.model:
-        raise LakeError("recommend.model is empty: write causal, t5, a folder or a Hugging Face id")
+        raise LakeError("recommend.model is empty: write lazy, causal, t5, a folder or a Hugging Face id")
+    if settings.model == LAZY and settings.tasks != "next_item":
+        raise ConfigError(
+            f"recommend.tasks is {settings.tasks}: the model {LAZY} reads and writes no text; write next_item, or another "
+            "recommend.model (causal, t5, a folder or a Hugging Face id)"
+        )
     if settings.lora_rank and is_compact(settings):
         raise LakeError(
             f"recommend.lora_rank is {settings.lora_rank}: the compact model {settings.model} has nothing to adapt, it is "

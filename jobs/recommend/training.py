@@ -21,6 +21,7 @@ from torch import Tensor
 
 from jobs.lake import LakeError
 from jobs.recommend.answering import losses
+from jobs.recommend.averaging import Averaging
 from jobs.recommend.batches import Batch
 from jobs.recommend.examples import Examples
 from jobs.recommend.recipe import Recipe
@@ -58,6 +59,7 @@ class Training:
         self.recipe, self.accelerator = recipe, accelerator
         self.weights = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self.network, self.optimizer = accelerator.prepare(network, _optimizer(self.weights, recipe))
+        self.averaging = Averaging(self.weights, recipe.averaging)
         process = Process(accelerator.process_index, accelerator.num_processes, accelerator.device)
         self.train, self.valid = Steps(train, recipe, process), Steps(valid, recipe, process)
         self.step, self.best = 0, Best()
@@ -114,13 +116,15 @@ class Training:
         self.accelerator.clip_grad_norm_(list(self.weights.values()), self.recipe.max_norm)
         self.optimizer.step()
         self.step += 1
+        self.averaging.follow(self.step)
 
     def _end_of_epoch(self, seconds_a_step: float) -> None:
         """Judge, keep the best weights, and stop where nothing gets better."""
         epoch = self.step // self.train.an_epoch
         train_loss = self._over_processes(self._sum / self.train.an_epoch) / self.accelerator.num_processes
         self._sum = 0.0
-        valid_loss = self._valid_loss()
+        with self.averaging.instead():
+            valid_loss = self._valid_loss()
         if not np.isfinite([train_loss, valid_loss]).all():
             raise LakeError(
                 f"recommender: after epoch {epoch} the loss is {train_loss} in training and {valid_loss} in validation: "
@@ -128,7 +132,8 @@ class Training:
             )
         self.curve.append({"epoch": epoch, "loss": train_loss, "valid_loss": valid_loss})
         if valid_loss < self.best.loss:
-            kept = {name: value.detach().cpu().clone() for name, value in self.weights.items()}
+            averaged = self.averaging.means or self.weights
+            kept = {name: value.detach().cpu().clone() for name, value in averaged.items()}
             self.best = Best(valid_loss, epoch, kept)
         self.is_stopped = epoch - self.best.epoch >= self.recipe.patience
         left = 0.0 if self.is_stopped else seconds_a_step * (self.steps - self.step)
@@ -174,6 +179,7 @@ class Training:
             return
         self._saved = time.monotonic()
         tensors = {f"model.{name}": value.detach().cpu() for name, value in self.weights.items()}
+        tensors |= {f"mean.{name}": value.cpu() for name, value in self.averaging.means.items()}
         tensors |= {f"best.{name}": value for name, value in self.best.weights.items()}
         for number, moments in self.optimizer.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": value.cpu() for name, value in moments.items()}
@@ -188,6 +194,7 @@ class Training:
         with torch.no_grad():
             for name, value in state.under("model.").items():
                 self.weights[name].copy_(value)
+        self.averaging.load(state.under("mean."))
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in state.under("optimizer.").items():
             number, _, moment = name.partition(".")

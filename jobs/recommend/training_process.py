@@ -22,6 +22,7 @@ from typing import Any
 from jobs.lake import LakeError
 from jobs.recommend.adapters import with_adapters
 from jobs.recommend.examples import open_examples
+from jobs.recommend.lazy_files import is_lazy, open_lazy
 from jobs.recommend.recipe import Recipe, recipe_from
 from jobs.recommend.training import Training
 from jobs.recommend.training_state import State, load_state, save_state
@@ -88,7 +89,9 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def open_network(folder: Path, is_encoder_decoder: bool) -> Any:
-    """A network from weights as transformers saves them, in float32."""
+    """A network from weights as transformers saves them, or as `lazy_files` does, in float32."""
+    if is_lazy(folder):
+        return open_lazy(folder)
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils.logging import disable_progress_bar
 

@@ -71,9 +71,10 @@ class Decoder(Protocol):
     """What `decoding.beam_search` asks for codes; one a family of models."""
 
     id_tokens: CodeTokens
+    among_allowed: bool  # whether the codes that a trie allows are held against each other alone, as they were learned
 
     def begin(self, prompt: Prompt) -> tuple[Any, Tensor]:
-        """log_prob_QK of the first code, float32."""
+        """What it keeps from code to code, and log_prob_QK of the first code, float32."""
 
     def extend(self, state: Any, parent_QB: Tensor, code_QB: Tensor, depth: int) -> tuple[Any, Tensor]:
         """log_prob_QBK of code `depth` after the beams took these codes at the level before, from these parents."""
@@ -94,6 +95,8 @@ def encoder_decoder(model: nn.Module, id_tokens: CodeTokens, among_codes: bool =
 
 
 class _Causal:
+    among_allowed = False
+
     def __init__(self, model: Any, id_tokens: CodeTokens, among_codes: bool) -> None:
         _require_model(model, id_tokens)
         if kinds := set(getattr(model.config, "layer_types", None) or []) - {"full_attention", "sliding_attention"}:
@@ -143,6 +146,8 @@ class _Causal:
 
 
 class _EncoderDecoder:
+    among_allowed = False
+
     def __init__(self, model: Any, id_tokens: CodeTokens, among_codes: bool) -> None:
         _require_model(model, id_tokens)
         if not (getattr(model.config, "is_encoder_decoder", False) and hasattr(model.decoder, "block")):

@@ -68,7 +68,8 @@ def beam_search(
 
     A code that is the only one its prefix allows is forced. A final score is divided by the number of codes that were not
     forced to the power of `length_penalty`: 0 is none, as D3 asks (arXiv 2406.14900, section 3), so that codes
-    which the trie gives away lift no score. Without `score_forced` such a code costs nothing either.
+    which the trie gives away lift no score. Without `score_forced` such a code costs nothing either; nor does it where
+    the decoder asks for probabilities among what is allowed.
 
     Raises `ValueError` where the trie is of other vocabularies than the decoder, `DeadPrefixError` (of
     `trie_torch.require_alive`) for a request without any beam inside the catalogue.
@@ -79,6 +80,8 @@ def beam_search(
     def step(depth: int, beams: Beams, log_prob_QBK: Tensor) -> Beams:
         found = candidates(trie, depth, beams.state_QB)
         log_prob_QBW = allowed(trie, depth, found, log_prob_QBK)
+        if decoder.among_allowed:
+            log_prob_QBW = _among_allowed(log_prob_QBW)
         if not score_forced:
             is_forced_QB1 = found.is_allowed_W.sum(-1, keepdim=True) == 1
             log_prob_QBW = log_prob_QBW.masked_fill(is_forced_QB1 & found.is_allowed_W, 0.0)
@@ -127,6 +130,12 @@ def _search(decoder: Decoder, prompt: Prompt, step: Step) -> Beams:
         state, log_prob_QBK = decoder.extend(state, beams.parent_QB, beams.code_QBL[..., -1], depth)
         beams = step(depth, beams, log_prob_QBK)
     return beams
+
+
+def _among_allowed(log_prob_QBW: Tensor) -> Tensor:
+    """The same divided by what all that is allowed has; a dead beam's stay minus infinity."""
+    all_QB1 = log_prob_QBW.logsumexp(-1, keepdim=True)
+    return log_prob_QBW - all_QB1.masked_fill(all_QB1 == MINUS_INFINITY, 0.0)
 
 
 def _by_length(trie: DeviceTrie, beams: Beams, penalty: float) -> Beams:

@@ -43,7 +43,7 @@ class Config:
             raise ValueError(f"dropout is {self.dropout}: it must be at least 0 and below 1")
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Attention and a feed-forward layer, each around a normalised copy of its input."""
 
     def __init__(self, config: Config) -> None:
@@ -74,7 +74,7 @@ class SASRec(nn.Module):
         self.num_items, self.config = num_items, config
         self.items_ND = nn.Parameter(0.02 * torch.randn(num_items, config.dim))
         self.ages_TD = nn.Parameter(0.02 * torch.randn(config.length, config.dim))
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm, self.drop = nn.LayerNorm(config.dim), nn.Dropout(config.dropout)
 
     def forward(self, history_QT: Tensor) -> Tensor:

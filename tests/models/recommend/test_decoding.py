@@ -212,7 +212,7 @@ def test_a_prompt_longer_than_a_window_is_refused() -> None:
 
 def test_a_model_without_any_score_inside_the_catalogue_is_an_error_and_not_an_empty_page(llama: Any) -> None:
     class Mute:
-        id_tokens = ID_TOKENS
+        id_tokens, among_allowed = ID_TOKENS, False
 
         def begin(self, prompt: Any) -> tuple[None, torch.Tensor]:
             return None, torch.full((len(prompt.token_QT), 6), NEVER)

@@ -124,6 +124,8 @@ def brute_beams(scores: dict[Codes, float], ids: list[Codes], num_beams: int) ->
 class Table:
     """A decoder by hand: code c of a level has the log-probability -cost[level][c], whatever came before."""
 
+    among_allowed = False
+
     def __init__(self, costs: list[list[float]]) -> None:
         self.costs, self.id_tokens = costs, IdTokens(0, tuple(map(len, costs)))
 
