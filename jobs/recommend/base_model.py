@@ -19,6 +19,7 @@ from models.recommend import lazy
 from models.recommend.id_tokens import IdTokens, id_words
 from models.recommend.networks import FAMILIES, compact_network, sizes_of
 from models.recommend.new_words import with_words
+from models.recommend.prefixes import prefix_keys
 
 STYLES = ("terse", "sentence")
 LAZY = "lazy"
@@ -78,7 +79,7 @@ def lazy_base(
     lengths = replace(lazy.LAZY, places=settings.history + 2, dropout=settings.dropout or lazy.LAZY.dropout)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = lazy.Lazy(id_tokens, len(tokenizer), lazy.prefix_keys(codes_NL, sizes), lengths)
+        network = lazy.Lazy(id_tokens, len(tokenizer), prefix_keys(codes_NL, sizes), lengths)
     return Base(network, tokenizer, id_tokens, "terse")
 
 

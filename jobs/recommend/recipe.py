@@ -19,7 +19,7 @@ class Recipe:
     epochs: int
     batch_size: int  # examples a step, of all processes together
     learning_rate: float
-    patience: int  # epochs without a better validation loss
+    patience: int  # epochs without a better validation loss, or of a lazy network without a better NDCG@10
     seed: int
     sizes: tuple[int, ...]  # K of every level
     first: int  # the token of the first ID word

@@ -9,7 +9,8 @@ def recommender_card(generation: str, facts: dict[str, Any]) -> str:
     """The card: what it is, what it learned from, how that went, and what it must not be used for."""
     settings, clock = facts["settings"], facts["clock"]
     curve = "\n".join(
-        f"| {point['epoch']} | {point['loss']:.4f} | {point['valid_loss']:.4f} |" for point in facts["curve"]
+        f"| {point['epoch']} | {point['loss']:.4f} | {point['valid_loss']:.4f} | {_ranked(point)} |"
+        for point in facts["curve"]
     )
     reads = "\n".join(
         f"- `{name}`: `{value}`" for name, value in sorted(facts["depends_on"]["reads"].items())
@@ -29,8 +30,8 @@ meaning here, and decoding goes through the catalogue's trie.
 Trained on rows whose split `{settings["split"]}` is `train`; `valid` rows chose epoch {facts["best_epoch"]}
 ({stopped}, {facts["steps"]} steps). `test` rows were not looked at. Seed {settings["seed"]}.
 
-| epoch | loss of a token | on valid rows |
-|---|---|---|
+| epoch | loss of a token | on valid rows | NDCG@10 there |
+|---|---|---|---|
 {curve}
 
 Training took {facts["seconds"]:.0f} s with {settings["processes"]} process(es) at precision `{settings["precision"]}`;
@@ -39,3 +40,8 @@ Training took {facts["seconds"]:.0f} s with {settings["processes"]} process(es) 
 What it recommends follows what users like these did before: it knows no note that came after its IDs' day, and nothing of
 why a note was liked. Figures on held-out users are in `recommender_metrics`.
 """
+
+
+def _ranked(point: dict[str, float]) -> str:
+    """What chose the epoch of a lazy network; of others the loss did."""
+    return f"{point['valid_ndcg_10']:.4f}" if "valid_ndcg_10" in point else "-"

@@ -17,7 +17,7 @@ class Recommend:
     holdout_days: int = 1  # by_date: so many days are test, and so many before them valid
     split: str = "leave_one_out"
     languages: str = "both"  # of the templates
-    model: str = "causal"  # lazy, causal or t5, compact ones made on the spot; else a folder or a Hugging Face id
+    model: str = "lazy"  # lazy, causal or t5, compact ones made on the spot; else a folder or a Hugging Face id
     tasks: str = "next_item"  # or mixed: also the other names of notes (LC-Rec)
     epochs: int = 60  # at most
     batch_size: int = 128  # sequences a step, all processes together
@@ -25,7 +25,7 @@ class Recommend:
     learning_rate: float = 0.001
     dropout: float = 0.0  # of compact models; 0: as the family has it, lazy 0.5, causal and t5 0.2
     noise: bool = True  # causal: windows of a history are learned also in another order and with notes left out
-    patience: int = 5  # epochs without a better validation loss
+    patience: int = 5  # epochs without a better validation loss, or with the model lazy without a better NDCG@10
     lora_rank: int = 0  # above 0: adapters and the new ID tokens alone are trained
     precision: str = "no"
     processes: int = 1

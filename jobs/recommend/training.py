@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +22,16 @@ from jobs.recommend.answering import losses
 from jobs.recommend.averaging import Averaging
 from jobs.recommend.batches import Batch
 from jobs.recommend.examples import Examples
+from jobs.recommend.judge import Judge
+from jobs.recommend.optimizers import optimizer_of
 from jobs.recommend.recipe import Recipe
 from jobs.recommend.steps import Process, Steps
+from jobs.recommend.training_progress import Best
 from jobs.recommend.training_state import State, load_state, save_state
 
 log = logging.getLogger("notemill")
 STATE_SECONDS = 30.0
 LOG_SECONDS = 10.0
-
-
-@dataclass
-class Best:
-    """The weights with the least validation loss so far."""
-
-    loss: float = float("inf")
-    epoch: int = 0
-    weights: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def make_deterministic(seed: int) -> None:
@@ -58,8 +50,9 @@ class Training:
         make_deterministic(recipe.seed)
         self.recipe, self.accelerator = recipe, accelerator
         self.weights = {name: value for name, value in network.named_parameters() if value.requires_grad}
-        self.network, self.optimizer = accelerator.prepare(network, _optimizer(self.weights, recipe))
+        self.network, self.optimizer = accelerator.prepare(network, optimizer_of(self.weights, recipe))
         self.averaging = Averaging(self.weights, recipe.averaging)
+        self.judge = Judge(network, valid, recipe.pad) if recipe.is_lazy else None
         process = Process(accelerator.process_index, accelerator.num_processes, accelerator.device)
         self.train, self.valid = Steps(train, recipe, process), Steps(valid, recipe, process)
         self.step, self.best = 0, Best()
@@ -125,22 +118,26 @@ class Training:
         self._sum = 0.0
         with self.averaging.instead():
             valid_loss = self._valid_loss()
+            ndcg = self._ndcg() if np.isfinite(valid_loss) else 0.0
         if not np.isfinite([train_loss, valid_loss]).all():
             raise LakeError(
                 f"recommender: after epoch {epoch} the loss is {train_loss} in training and {valid_loss} in validation: "
                 f"lower recommend.learning_rate ({self.recipe.learning_rate}), or train with recommend.precision: no"
             )
         self.curve.append({"epoch": epoch, "loss": train_loss, "valid_loss": valid_loss})
-        if valid_loss < self.best.loss:
+        if self.judge:
+            self.curve[-1]["valid_ndcg_10"] = ndcg
+        if ndcg > self.best.ndcg if self.judge else valid_loss < self.best.loss:
             averaged = self.averaging.means or self.weights
             kept = {name: value.detach().cpu().clone() for name, value in averaged.items()}
-            self.best = Best(valid_loss, epoch, kept)
+            self.best = Best(valid_loss, epoch, kept, ndcg)
         self.is_stopped = epoch - self.best.epoch >= self.recipe.patience
         left = 0.0 if self.is_stopped else seconds_a_step * (self.steps - self.step)
         self._tell(
-            "epoch %d of %d: loss %.4f, valid %.4f (best %.4f in epoch %d), waits for data %.1f%% of the time, "
+            "epoch %d of %d: loss %.4f, valid %.4f%s (best in epoch %d), waits for data %.1f%% of the time, "
             "%.0f s left at most%s",
-            epoch, self.recipe.epochs, train_loss, valid_loss, self.best.loss, self.best.epoch,
+            epoch, self.recipe.epochs, train_loss, valid_loss,
+            f", NDCG@10 {ndcg:.4f}" if self.judge else "", self.best.epoch,
             100 * self.train.clock.waited_share, left, "; stops, nothing got better" if self.is_stopped else "",
         )  # fmt: skip
 
@@ -152,6 +149,13 @@ class Training:
         for batch in self.valid.once():
             total += float(losses(self.network, batch, self.recipe).double().sum())
         return self._over_processes(total) / max(1, int(self.valid.examples.learned_N.sum()))
+
+    def _ndcg(self) -> float:
+        """The mean NDCG@10 of fixed validation answers, where answers are ranked."""
+        if self.judge is None:
+            return 0.0
+        mine = self.judge.ndcg_sum(self.accelerator.process_index, self.accelerator.num_processes)
+        return self._over_processes(mine) / max(1, len(self.judge.row_Q))
 
     def _over_processes(self, value: float) -> float:
         if self.accelerator.num_processes == 1:
@@ -185,7 +189,8 @@ class Training:
             tensors |= {f"optimizer.{number}.{name}": value.cpu() for name, value in moments.items()}
         facts = {
             "recipe": self.recipe.as_json(), "step": self.step, "sum": self._sum, "curve": self.curve,
-            "best_loss": self.best.loss, "best_epoch": self.best.epoch, "is_stopped": self.is_stopped,
+            "best_loss": self.best.loss, "best_epoch": self.best.epoch, "best_ndcg": self.best.ndcg,
+            "is_stopped": self.is_stopped,
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else None,
         }  # fmt: skip
         save_state(path, State(tensors, facts))
@@ -206,13 +211,5 @@ class Training:
             self.accelerator.scaler.load_state_dict(facts["scaler"])
         self.step, self._sum, self.curve = facts["step"], facts["sum"], list(facts["curve"])
         self.is_stopped = facts["is_stopped"]
-        self.best = Best(facts["best_loss"], facts["best_epoch"], state.under("best."))
+        self.best = Best(facts["best_loss"], facts["best_epoch"], state.under("best."), facts["best_ndcg"])
 
-
-def _optimizer(weights: Mapping[str, Tensor], recipe: Recipe) -> torch.optim.AdamW:
-    """Matrices decay; biases and norms do not."""
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in weights.values() if p.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in weights.values() if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=recipe.learning_rate)

@@ -21,9 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -33,7 +31,9 @@ from models.recommend.id_tokens import IdTokens
 from models.recommend.lazy_inputs import notes_of, without_some
 
 INITIAL_STD = 0.02  # GPT-2 and its followers
-WIDE = 8  # children are scored by one product over all nodes where these are at most so many times a node's children
+# A product with all nodes of a level is cheaper than gathering each prefix's children, up to so many nodes, or so many
+# times the most children that one has.
+FEW_NODES, FEW_TIMES = 4096, 32
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,6 @@ class Children(NamedTuple):
     own_MW: Tensor
     code_MW: Tensor
     is_there_MW: Tensor
-
-
-def prefix_keys(codes_NL: NDArray[np.integer], sizes: Sequence[int]) -> list[Tensor]:
-    """key_N of every level, sorted: the number of the node before times K plus the code, for every prefix of the IDs.
-
-    Raises `ValueError` where there is no ID, or one that is not of these sizes.
-    """
-    if codes_NL.ndim != 2 or codes_NL.shape[1] != len(sizes) or not len(codes_NL):
-        raise ValueError(f"IDs of shape {codes_NL.shape} are no catalogue of {len(sizes)} levels")
-    if (codes_NL < 0).any() or (codes_NL >= np.array(sizes)).any():
-        raise ValueError(f"a code is outside the sizes {tuple(sizes)}: the IDs are of another quantizer")
-    found, before_N = [], np.zeros(len(codes_NL), dtype=np.int64)
-    for level, size in enumerate(sizes):
-        keys, before_N = np.unique(before_N * size + codes_NL[:, level], return_inverse=True)
-        found.append(torch.from_numpy(keys))
-    return found
 
 
 class Lazy(nn.Module):
@@ -186,7 +170,7 @@ class Lazy(nn.Module):
         node_MW = start_M[:, None] + torch.arange(self.widths[level], device=hidden_MD.device)
         is_there_MW = (node_MW < stop_M[:, None]) & (before_M >= 0)[:, None]
         node_MW = node_MW.clamp(max=len(key_N) - 1)
-        if len(key_N) <= WIDE * self.widths[level]:
+        if len(key_N) <= max(FEW_NODES, FEW_TIMES * self.widths[level]):
             own_MW = (hidden_MD @ nodes_ND.T).gather(1, node_MW)
         else:
             own_MW = (nodes_ND[node_MW] @ hidden_MD[..., None]).squeeze(-1)

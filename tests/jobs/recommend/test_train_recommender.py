@@ -27,6 +27,8 @@ from models.ids.trie_build import build
 from models.ids.trie_torch import on_device
 from models.recommend import networks
 from models.recommend.decoding import beam_search
+from models.recommend.lazy import Lazy
+from models.recommend.prefixes import catalogue_of
 from models.recommend.prompts import Profile
 from tests.jobs.lakes import tree
 from tests.jobs.recommend.taught import (
@@ -256,6 +258,7 @@ def test_a_killed_training_and_its_rerun_make_the_same_files(
 @pytest.mark.parametrize(
     "settings",
     [
+        {"model": "lazy"},
         {"model": "t5"},
         {"model": "t5", "tasks": "mixed", "languages": "en"},
         {"model": "causal", "tasks": "mixed"},
@@ -273,6 +276,7 @@ def test_every_kind_of_model_is_trained_and_loaded(tmp_path: Path, settings: dic
     style = "sentence" if settings["model"] == "lm" else "terse"
     assert (found.manifest["prompt_style"], found.is_encoder_decoder) == (style, settings["model"] == "t5")
     assert bool(found.manifest["depends_on"]["base"]) is (settings["model"] == "lm")
+    assert isinstance(found.network, Lazy) is (settings["model"] == "lazy")
     if settings.get("tasks") == "mixed":
         title = found.tokenizer("note 03 of a tent")["input_ids"]
         assert found.tokenizer.decode(title).strip() == "note 03 of a tent"
@@ -335,6 +339,7 @@ def test_a_day_without_instructions_is_refused(tmp_path: Path) -> None:
         ({"patience": 0}, r"recommend\.patience is 0"),
         ({"history": 0}, r"recommend\.history is 0"),
         ({"lora_rank": 4}, r"recommend\.lora_rank is 4: .*compact"),
+        ({"model": "lazy", "tasks": "mixed"}, r"recommend\.tasks is mixed: the model lazy reads and writes no text"),
     ],
 )
 def test_settings_that_make_no_recommender_are_refused(
@@ -358,3 +363,60 @@ def test_a_model_that_is_nowhere_is_refused(taught: Lake, monkeypatch: pytest.Mo
         ConfigError, match=r"recommend\.model: 'nowhere/at-all' is neither a folder nor a model"
     ):
         run(configured(taught, model="nowhere/at-all"), DAY)
+
+
+@pytest.fixture(scope="module")
+def lazily_trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, str]:
+    """The same with the lazy network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jobs.publish_table.audit", lambda *_: Audit((), {}))
+        lake = taught_lake(tmp_path_factory.mktemp("lazily"))
+        config = configured(lake, model="lazy", epochs=12, learning_rate=0.01)
+        return config, run(config, DAY)
+
+
+def test_the_lazy_network_tells_what_comes_next_in_the_ring(lazily_trained: tuple[Config, str]) -> None:
+    config, generation = lazily_trained
+    found = load_recommender(config.open_lake(), generation)
+    histories = [["n01", "n02"], ["n02", "n03", "n04"], ["n08", "n09", "n10"]]
+    assert best_ids(found, histories) == [semantic_id(note) for note in ("n03", "n05", "n11")]
+    assert best_ids(found, [[]])[0] in map(semantic_id, NOTES)
+
+
+def test_the_lazy_network_says_what_chose_its_epoch_and_knows_the_days_catalogue(
+    lazily_trained: tuple[Config, str],
+) -> None:
+    config, generation = lazily_trained
+    lake = config.open_lake()
+    facts, folder = Artifacts(lake, KIND).manifest(generation), Artifacts(lake, KIND).folder(generation)
+    figures = [point["valid_ndcg_10"] for point in facts["curve"]]
+    assert figures[facts["best_epoch"] - 1] == max(figures) > 0.9
+    assert f"| {facts['best_epoch']} | " in (folder / "card.md").read_text()
+    assert f"{max(figures):.4f}" in (folder / "card.md").read_text()
+    assert "generation_config.json" not in facts["files"]
+    network = load_recommender(lake, generation).network
+    assert sorted(catalogue_of(list(keys_of(network)), (CODES,) * 3).tolist()) == sorted(NOTES.values())
+
+
+def keys_of(network: Lazy) -> Any:
+    return (network.get_buffer(f"key_{level}") for level in range(3))
+
+
+def test_a_killed_training_of_the_lazy_network_makes_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn, lakes = training.Training._learn, [taught_lake(tmp_path / name) for name in ("one", "two")]
+
+    def until(self: training.Training, told: Any) -> None:
+        if self.step == 5:
+            raise Killed
+        learn(self, told)
+
+    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Training, "_learn", until)
+        with pytest.raises(Killed):
+            run(configured(lakes[0], model="lazy"), DAY)
+    one, two = (run(configured(lake, model="lazy"), DAY) for lake in lakes)
+    assert one == two
+    assert files_of(lakes[0], one) == files_of(lakes[1], two)
