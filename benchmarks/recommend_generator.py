@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,10 +70,9 @@ class Learned(NamedTuple):
 
 def histories_of(sequences: Sequences, texts: list[str]) -> list[list[str]]:
     """Each user's items as semantic IDs."""
-    ends = sequences.indptr_U1
     return [
         [texts[item] for item in sequences.item_M[start:stop]]
-        for start, stop in zip(ends[:-1], ends[1:], strict=True)
+        for start, stop in pairwise(sequences.indptr_U1.tolist())
     ]
 
 
@@ -92,6 +92,8 @@ def learned(
         held = tokenised(base.tokenizer, _held(valid, ids, settings))
         save_examples(room, "valid", evenly(held, MAX_VALID))
         save_network(base.network, room / BASE)
+        for left in (SPENT, LEARNED):  # of another recipe
+            (room / left).unlink(missing_ok=True)
         write_atomically(room / RECIPE, recipe.as_json().encode())
     spent = in_process(room, 60 * net.minutes)
     whole = load_state(room / LEARNED, recipe.as_json())
@@ -124,9 +126,7 @@ def titled(data: RecommendSet, ids: Ids, sequences: Sequences) -> Iterator[Row]:
         if title:
             yield _row("id_to_title", item, prompts.id_to_title(text, title, LANGUAGE))
             yield _row("title_to_id", item, prompts.title_to_id(title, text, LANGUAGE))
-    for user, (start, stop) in enumerate(
-        zip(sequences.indptr_U1[:-1], sequences.indptr_U1[1:], strict=True)
-    ):
+    for user, (start, stop) in enumerate(pairwise(sequences.indptr_U1.tolist())):
         *known, last = sequences.item_M[start:stop][-Recommend.history - 1 :].tolist()
         names = [titles[item] for item in known if titles[item]]
         if names and titles[last]:
@@ -143,9 +143,7 @@ def _held(valid: Cases, ids: Ids, settings: Recommend) -> Iterator[Lesson]:
     texts = ids.texts
     for history, target in zip(valid.history_QT.tolist(), valid.target_Q.tolist(), strict=True):
         known = [texts[item] for item in history if item != PAD]
-        asked = Row(
-            "next_item", None, texts[target], 0, known, Profile(), Instruction("", "", texts[target])
-        )
+        asked = Row("next_item", None, texts[target], 0, known, Profile(), Instruction("", "", texts[target]))
         yield terse_lesson(asked, settings.history)
 
 
@@ -199,7 +197,7 @@ def search_on(
 ) -> Search:
     """The product's search over the set's items, whose names are their numbers."""
     names = pa.array([str(item) for item in range(len(ids.codes_NL))])
-    built = build(ids.codes_NL, ids.rank_N, ids.sizes)
+    built = build(ids.codes_NL, ids.ranks, ids.sizes)
     catalogue = CatalogueTrie(built.trie, pa.chunked_array([names.take(pa.array(built.order_N))]), {})
     voiced = dataclasses.replace(recommender, collaborative=Collaborative(counts, names))
     return search_of(voiced, catalogue, near and ContentNotes(near, names), share, device="cpu")

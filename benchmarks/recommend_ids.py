@@ -45,8 +45,8 @@ class Ids(NamedTuple):
         return [codes_to_text(codes) for codes in self.codes_NL.tolist()]
 
     @property
-    def rank_N(self) -> NDArray[np.int64]:
-        """The place of each item among those of its codes."""
+    def ranks(self) -> NDArray[np.int64]:
+        """rank_N: the place of each item among those of its codes."""
         _, group_N = np.unique(self.codes_NL, axis=0, return_inverse=True)
         order_N = np.argsort(group_N.reshape(-1), kind="stable")
         size_G = np.bincount(group_N.reshape(-1))
