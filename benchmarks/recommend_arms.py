@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -200,11 +202,12 @@ def main(name: str, plan: Plan, doc: str | None) -> None:
     parser.add_argument(
         "--arms", nargs="*", choices=plan.arms, metavar="ARM", help=f"of {', '.join(plan.arms)}"
     )
-    parser.add_argument("--minutes", type=float, help="of each training, for the plan's own")
+    parser.add_argument("--minutes", type=float, help="of one core, of each training, for the plan's own")
     parser.add_argument("--seed", type=int, default=17)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a training's state is closed as after Ctrl-C
     bench = Bench(args.source, args.cache, plan, args.seed, args.minutes)
     for arm in args.arms if args.arms is not None else plan.arms:
         make(bench, arm)

@@ -1,5 +1,5 @@
-"""Generators of a set's next items: each learns in a folder as the product's job does, within a budget of minutes, and is
-searched as the product's lists are.
+"""Generators of a set's next items: each learns in a folder as the product's job does, within a budget of CPU minutes, and
+is searched as the product's lists are.
 
 A training is a process of its own (`jobs.recommend.training_process`), so that its memory is its own, a budget can cut it,
 and a later call goes on from the state it left. What it was cut with is told: the best epoch so far stands for it.
@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -46,13 +49,14 @@ from models.recommend.sequences import PAD, Cases, Sequences
 from schemas.recommend_tables import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
-SPENT = "spent.json"
+SPENT, GRACE = "spent.json", 5
 LANGUAGE = "en"
 
 
 class Net(NamedTuple):
-    """What is trained: which IDs it speaks, which network, and its budget. `is_mixed`: it also learns items' titles from
-    their IDs and back, and, of each user's last training item, from titles to IDs and from IDs to titles (LC-Rec)."""
+    """What is trained: which IDs it speaks, which network, and its budget of CPU minutes. `is_mixed`: it also learns items'
+    titles from their IDs and back, and, of each user's last training item, its ID from titles and its title from IDs
+    (LC-Rec)."""
 
     ids: str = "community"
     model: str = LAZY
@@ -157,39 +161,37 @@ def _best_so_far(room: Path, recipe: str) -> State:
 
 
 def in_process(room: Path, seconds: float) -> dict[str, Any]:
-    """Learn what the room holds until the budget is spent, all calls together; seconds and peak memory of it."""
+    """Learn what the room holds until the budget of CPU seconds is spent, all calls together; what it took."""
     path = room / SPENT
-    spent = json.loads(path.read_bytes()) if path.exists() else {"seconds": 0.0, "cpu_s": 0.0, "peak_mib": 0}
-    if (room / LEARNED).exists() or spent["seconds"] >= seconds:
+    spent = json.loads(path.read_bytes()) if path.exists() else {"cpu_s": 0.0, "seconds": 0.0, "peak_mib": 0}
+    left = math.ceil(seconds - spent["cpu_s"])
+    if (room / LEARNED).exists() or left <= 0:
         return spent
-    command = [sys.executable, "-m", "jobs.recommend.training_process", str(room.resolve())]
     started = time.monotonic()
-    child = subprocess.Popen(command, cwd=ROOT)
-    code, usage = 0, None
+    child = subprocess.Popen(command_of(room), cwd=ROOT)
+    resource.prlimit(child.pid, resource.RLIMIT_CPU, (left, left + GRACE))
     try:
-        while usage is None:
-            done, status, found = os.wait4(child.pid, os.WNOHANG)
-            if done:
-                code, usage = os.waitstatus_to_exitcode(status), found
-            elif spent["seconds"] + time.monotonic() - started > seconds:
-                child.kill()
-                code, usage = 0, os.wait4(child.pid, 0)[2]
-            else:
-                time.sleep(0.2)
+        _, status, usage = os.wait4(child.pid, 0)
+    except BaseException:
+        child.kill()
+        _, status, usage = os.wait4(child.pid, 0)
+        raise
     finally:
-        if usage is None:
-            child.kill()
-            usage = os.wait4(child.pid, 0)[2]
-        child.returncode = code
+        child.returncode = os.waitstatus_to_exitcode(status)
         spent = {
-            "seconds": round(spent["seconds"] + time.monotonic() - started, 1),
             "cpu_s": round(spent["cpu_s"] + usage.ru_utime + usage.ru_stime, 1),
+            "seconds": round(spent["seconds"] + time.monotonic() - started, 1),
             "peak_mib": max(spent["peak_mib"], usage.ru_maxrss // 1024),
         }
         write_atomically(path, json.dumps(spent).encode())
-    if code:
-        raise SystemExit(f"the training in {room} ended with {code}: its last lines say why")
+    if child.returncode not in (0, -signal.SIGXCPU):
+        raise SystemExit(f"the training in {room} ended with {child.returncode}: its last lines say why")
     return spent
+
+
+def command_of(room: Path) -> list[str]:
+    """What trains a room."""
+    return [sys.executable, "-m", "jobs.recommend.training_process", str(room.resolve())]
 
 
 def search_on(

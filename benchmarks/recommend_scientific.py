@@ -1,6 +1,6 @@
 """Amazon Scientific: 8,317 users, 4,344 items. `python -m benchmarks.recommend_scientific --source DIR --cache DIR`.
 
-An hour and a half of one core: every generator has a budget of minutes, and says so where it was cut.
+An hour and a half of one core: every generator has a budget of CPU minutes, and it is told where one was cut.
 """
 
 from benchmarks.recommend_arms import main
