@@ -14,7 +14,7 @@ from jobs.lake import LakeError, write_atomically
 from models.recommend.id_tokens import IdTokens
 from models.recommend.lazy import Config, Lazy
 
-FAMILY = "notemill-lazy"
+FAMILY = "lazy"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
@@ -25,7 +25,7 @@ def save_network(network: Any, folder: Path) -> None:
         return
     ids = network.id_tokens
     words = {"first": ids.first, "sizes": list(ids.sizes), "num_tokens": network.num_tokens}
-    facts = {"model_type": FAMILY, **words, "config": asdict(network.config)}
+    facts = {"family": FAMILY, **words, "config": asdict(network.config)}
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     write_atomically(folder / WEIGHTS, save(tensors))
@@ -35,7 +35,7 @@ def save_network(network: Any, folder: Path) -> None:
 def is_lazy(folder: Path) -> bool:
     """Whether the network in a folder is a lazy one."""
     path = folder / CONFIG
-    return path.exists() and json.loads(path.read_bytes()).get("model_type") == FAMILY
+    return path.exists() and json.loads(path.read_bytes()).get("family") == FAMILY
 
 
 def open_lazy(folder: Path) -> Lazy:

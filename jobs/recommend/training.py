@@ -127,7 +127,7 @@ class Training:
         self.curve.append({"epoch": epoch, "loss": train_loss, "valid_loss": valid_loss})
         if self.judge:
             self.curve[-1]["valid_ndcg_10"] = ndcg
-        if ndcg > self.best.ndcg if self.judge else valid_loss < self.best.loss:
+        if (ndcg, -valid_loss) > (self.best.ndcg, -self.best.loss):
             averaged = self.averaging.means or self.weights
             kept = {name: value.detach().cpu().clone() for name, value in averaged.items()}
             self.best = Best(valid_loss, epoch, kept, ndcg)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 @dataclass
 class Best:
-    """The weights that were best so far: of the least validation loss, or where answers are ranked, of the best NDCG@10."""
+    """The weights that were best so far: of the best NDCG@10 where answers are ranked, then of the least loss."""
 
     loss: float = float("inf")
     epoch: int = 0
     weights: Mapping[str, Tensor] = field(default_factory=dict)
-    ndcg: float = -1.0
+    ndcg: float = 0.0  # where answers are ranked

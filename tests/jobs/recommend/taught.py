@@ -132,8 +132,8 @@ def publish_taught(lake: Lake, rows: Rows, day: str = DAY) -> None:
 
 def configured(lake: Lake, **settings: Any) -> Config:
     """A configuration beside the lake; small and quick unless `settings` say otherwise."""
-    usual = {"model": "causal", "history": 5, "epochs": 2, "batch_size": 8, "learning_rate": 0.003, "dropout": 0.1}
-    chosen = {**usual, **settings}
+    quick = {"epochs": 2, "batch_size": 8, "learning_rate": 0.003, "dropout": 0.1}
+    chosen = {"model": "causal", "history": 5, **quick, **settings}
     lines = "".join(f"  {name}: {json.dumps(value)}\n" for name, value in chosen.items())
     file = lake.root.parent / "notemill.yaml"
     file.write_text(f"lake: {lake.root}\ntimezone: UTC\nsources: {{}}\nrecommend:\n{lines}")

@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from jobs.config import ConfigError
-from jobs.recommend.base_model import compact_base, id_tokens_of, language_model_base
+from jobs.recommend.base_model import compact_base, id_tokens_of, language_model_base, lazy_base
 from jobs.recommend.compact_tokenizer import compact_tokenizer
 from jobs.recommend.settings import Recommend
 from models.recommend.id_tokens import IdTokens
@@ -61,7 +62,7 @@ def test_the_same_words_and_titles_make_the_same_tokenizer(tmp_path: Path) -> No
 
 
 def test_a_compact_model_has_a_row_for_every_word_and_the_configured_dropout() -> None:
-    base = compact_base(dataclasses.replace(Recommend(), dropout=0.35), (3, 2), WORDS, [])
+    base = compact_base(dataclasses.replace(Recommend(), model="causal", dropout=0.35), (3, 2), WORDS, [])
     assert base.network.get_input_embeddings().weight.shape[0] == len(base.tokenizer) == 3 + 5 + 2
     assert base.network.config.hidden_dropout == 0.35
     assert (base.style, base.is_encoder_decoder) == ("terse", False)
@@ -118,3 +119,27 @@ def test_a_folder_without_a_causal_language_model_is_refused(tmp_path: Path) -> 
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "nobody_knows"}))
     with pytest.raises(ConfigError, match="is no causal language model"):
         language_model_base(folder, (3, 2), seed=5)
+
+
+def test_a_dropout_of_zero_is_the_familys_own() -> None:
+    settings = dataclasses.replace(Recommend(), model="causal")
+    assert compact_base(settings, (3, 2), WORDS, []).network.config.hidden_dropout == 0.2
+    codes_NL = np.array([[0, 1], [2, 0]])
+    rates = [
+        lazy_base(dataclasses.replace(settings, model="lazy", dropout=rate), (3, 2), WORDS, codes_NL)
+        for rate in (0.0, 0.35)
+    ]
+    assert [base.network.config.dropout for base in rates] == [0.5, 0.35]
+
+
+def test_a_lazy_network_has_a_place_for_every_note_of_a_window_and_follows_the_seed() -> None:
+    made = [
+        lazy_base(dataclasses.replace(Recommend(), history=7, seed=seed), (3, 2), WORDS, np.array([[0, 1]]))
+        for seed in (5, 5, 6)
+    ]
+    assert made[0].network.config.places == 1 + 7 + 1
+    assert (made[0].style, made[0].is_encoder_decoder) == ("terse", False)
+    one, again, other = (base.network.words_VD for base in made)
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert one.shape[0] == len(made[0].tokenizer) == 3 + 5 + 2

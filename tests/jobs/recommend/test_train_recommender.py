@@ -371,7 +371,7 @@ def lazily_trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, st
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jobs.publish_table.audit", lambda *_: Audit((), {}))
         lake = taught_lake(tmp_path_factory.mktemp("lazily"))
-        config = configured(lake, model="lazy", epochs=12, learning_rate=0.01)
+        config = configured(lake, model="lazy", epochs=30, learning_rate=0.01)
         return config, run(config, DAY)
 
 
