@@ -27,8 +27,10 @@ BLOCK_CELLS = 25_000_000  # similarities held at a time: 0.1 GB
 MAX_KEPT = 40_000_000  # entries of a matrix, 0.3 GB: above 200,000 notes fewer neighbours are kept of each
 FEWEST = 20
 CASES = 1024  # histories whose sparse scores are held at a time
-CELLS_OF_ROOT = 2  # cells of an index: so many times the root of the notes
-LEAST_PROBES, PROBED_SHARE = 32, 0.04  # cells that a note is compared with
+# Cells of an index, so many times the root of the notes, and those that a note is compared with. Of 100,000 noisy copies of
+# Amazon Beauty's vectors 0.957 of the 200 nearest are found, in 25 s of a core; of 12,101 real ones 0.925, 0.985 of ten.
+CELLS_OF_ROOT = 4
+LEAST_PROBES, PROBED_SHARE = 32, 0.01
 TRAINED_A_CELL = 64  # notes that a cell's middle is learned from
 SAME = 1e-3  # how far a vector's length may be from 1
 

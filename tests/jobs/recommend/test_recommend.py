@@ -20,6 +20,7 @@ from jobs.lake import Lake
 from jobs.publish_table import publish
 from jobs.recommend.recommend import main
 from schemas.recommend_tables import RECOMMENDATIONS
+from schemas.tables import NOTE_EMBEDDINGS
 from tests.jobs.recommend.served import (
     D1,
     D2,
@@ -174,3 +175,19 @@ def test_a_day_after_a_month_of_silence_is_published_empty(
         record = publish(world, RECOMMENDATIONS, D3)
     assert (record["rows"], record["counts"]["num_active_users"]) == (0, 0)
     assert json.loads(json.dumps(record["counts"]))["num_generative"] == 0
+
+
+def test_with_a_share_of_content_lists_are_of_the_days_embeddings_too(
+    world: Lake, spark: SparkSession, quick_publish: None
+) -> None:
+    promote(world)
+    run(world, D2, content=0.2)
+    publish(world, RECOMMENDATIONS, D2)
+    manifest = world.manifest(RECOMMENDATIONS, D2)
+    assert manifest["reads"][f"note_embeddings/ds={D2}"] == world.partition(NOTE_EMBEDDINGS, D2)
+    assert len(Artifacts(world, "content_neighbours").generations()) == 1
+    assert lists_of(world, D2)["u5"][0] == ("n09", "generative")
+    shutil.rmtree(world.place("manifests", NOTE_EMBEDDINGS, D2))
+    shutil.rmtree(world.place("tables", NOTE_EMBEDDINGS, D2))
+    with pytest.raises(LakeError, match=r"note_embeddings ds=2026-03-02 are not published, .*recommend\.content: 0"):
+        run(world, D2, content=0.2)
