@@ -59,7 +59,9 @@ def sasrec_settings(num_items: int, seed: int) -> tuple[sasrec.Config, Recipe]:
     """Ten minutes of one core at most, on a set of these many items."""
     if num_items <= MANY_ITEMS:
         return sasrec.Config(), Recipe(seed=seed)
-    return sasrec.Config(dim=64, dropout=0.4), Recipe(learning_rate=0.003, judge_epochs=2, patience=2, seed=seed)
+    return sasrec.Config(dim=64, dropout=0.4), Recipe(
+        learning_rate=0.003, judge_epochs=2, patience=2, seed=seed
+    )
 
 
 def counted(data: RecommendSet) -> dict[str, Scores]:

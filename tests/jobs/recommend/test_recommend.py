@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from jobs.artifact import Artifacts
 from jobs.audit import Audit
-from jobs.lake import Lake
+from jobs.lake import Lake, LakeError
 from jobs.publish_table import publish
 from jobs.recommend.recommend import main
 from schemas.recommend_tables import RECOMMENDATIONS
