@@ -2,8 +2,8 @@
 
 In: prompts as tokens (profile words, then the codes of notes). Out: a loss for every code of the answers, or scores of the
 next code. A decoder over codes reads L places a note and spends its layers on codes that follow from each other; here a
-note is one place, as in models over items (SASRec; RPG, arXiv 2506.05781, section 3), the history is read once, and only
-the answer is told code after code, by a light head, as OneRec-V2's lazy decoder does (arXiv 2508.20900, section 2).
+note is one place, as in models over items (SASRec, and RPG, arXiv 2506.05781), the history is read once, and only
+the answer is told code after code, by a light head, as OneRec-V2's lazy decoder does (arXiv 2508.20900).
 Codes are TIGER's (arXiv 2305.05065).
 
 Every prefix of codes that the catalogue had in training is a node with a vector of its own beside its last code's: what
