@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.recommend_kept import Arm
-from benchmarks.recommend_plan import DEPLOYED, REFIT, Plan
+from benchmarks.recommend_plan import DEPLOYED, FREE, REFIT, Plan
 from benchmarks.report import write
 from models.recommend.intervals import Difference, difference, interval
 from models.recommend.ranking import KS
 
 BASES = {"floor": "markov_knn", "sasrec": "sasrec", "scorer": "counts_content"}
 MAX_WAIT = 0.05
-SHOWN = ("seconds", "cpu_s", "peak_mib", "arm_s")
+SHOWN = ("shared_ids", "epoch", "is_cut", "cpu_s", "peak_mib", "input_wait")
 Ends = tuple[float, float, float]
 
 
@@ -60,7 +60,8 @@ def differences(
 def tell(name: str, arms: Mapping[str, Arm], user_Q: np.ndarray, plan: Plan, source: str, seed: int) -> None:
     """Show and write what all arms earned."""
     ends = intervals(arms, user_Q, seed)
-    less = {short: differences(arms, base, user_Q, seed) for short, base in BASES.items() if base in arms}
+    bases = {**BASES, "alone": plan.first}
+    less = {short: differences(arms, base, user_Q, seed) for short, base in bases.items() if base in arms}
     at_10 = KS.index(10)
     rows = []
     for arm, earned in arms.items():
@@ -115,6 +116,10 @@ def bars(
         found[f"{deployed}: the network adds NDCG@10 to counts and content beyond noise"] = (
             less["scorer"][deployed]["ndcg10"][1] > 0
         )
+    for arm in (name for name in arms if name.startswith("ids: ") and not name.endswith(FREE)):
+        if "alone" in less:
+            high = less["alone"][arm]["ndcg10"][2]
+            found[f"{first}: its IDs give more NDCG@10 than {arm} beyond noise"] = high < 0
     waits = {arm: earned.facts.get("input_wait") for arm, earned in arms.items() if not arm.endswith(REFIT)}
     told = [wait for wait in waits.values() if wait is not None]
     if told:

@@ -17,7 +17,7 @@ from benchmarks.recommend_generator import Net, in_process, titled
 from benchmarks.recommend_ids import Ids, ids_of
 from benchmarks.recommend_kept import Arm, kept
 from benchmarks.recommend_plan import COUNTS, DEPLOYED, FREE, REFIT, Bench, Plan, with_answers
-from benchmarks.recommend_table import bars, differences, intervals, tell
+from benchmarks.recommend_table import BASES, bars, differences, intervals, tell
 from jobs.recommend import training_process
 from models.recommend.ranking import KS, Hits
 from models.recommend.sequences import Cases, sequences_of
@@ -159,12 +159,11 @@ def test_bars_are_missed_where_a_network_adds_nothing_beyond_noise_or_waits_for_
         "sasrec": arm_of([0.0] * 90 + [1.0] * 10),
         "lazy": arm_of([0.0] * 50 + [1.0] * 50, wait=0.06),
         "lazy" + DEPLOYED: arm_of([0.0] * 41 + [1.0] * 59),
+        "ids: random": arm_of([0.0] * 80 + [1.0] * 20),
+        "ids: rqvae": arm_of([0.0] * 51 + [1.0] * 49),
     }
     users = np.arange(100)
-    less = {
-        short: differences(made, base, users, 1)
-        for short, base in (("floor", "markov_knn"), ("sasrec", "sasrec"), ("scorer", "counts_content"))
-    }
+    less = {short: differences(made, base, users, 1) for short, base in {**BASES, "alone": "lazy"}.items()}
     held = bars(PLAN, intervals(made, users, 1), less, made)
     assert held == {
         "lazy: HR@10 above 1": True,
@@ -174,6 +173,8 @@ def test_bars_are_missed_where_a_network_adds_nothing_beyond_noise_or_waits_for_
         "lazy + counts + content: NDCG@10 above our SASRec's beyond noise": True,
         "lazy + counts + content: NDCG@10 above the count floor's beyond noise": True,
         "lazy + counts + content: the network adds NDCG@10 to counts and content beyond noise": False,
+        "lazy: its IDs give more NDCG@10 than ids: random beyond noise": True,
+        "lazy: its IDs give more NDCG@10 than ids: rqvae beyond noise": False,
         "training waits for data less than 5 % of its time, in every arm": False,
     }
 
