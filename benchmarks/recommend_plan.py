@@ -15,6 +15,7 @@ from benchmarks.recommend_generator import Learned, Net, learned
 from benchmarks.recommend_ids import Ids, ids_of
 from benchmarks.tokenizer_data import Items
 from benchmarks.tokenizer_data import load as load_items
+from jobs.recommend.base_model import LAZY
 from models.recommend import content, markov_knn
 from models.recommend.sequences import Cases, Sequences, sequences_of
 
@@ -41,8 +42,10 @@ class Plan(NamedTuple):
         """All names, what is cheap first."""
         first = self.first
         decoded = [first + way for way in (COUNTS, DEPLOYED, FREE, UNMASKED, REFIT)]
-        others = [name for name in self.nets if name != first]
-        return [*FLOORS, first, *decoded, *others, *(f"{name}{FREE}" for name in others if "rqvae" in name)]
+        others = {name: net for name, net in self.nets.items() if name != first}
+        # Freely those decode that learned all codes of a level, and those whose tokenizer can put back what is no ID.
+        freely = [name for name, net in others.items() if net.model != LAZY or net.ids == "rqvae"]
+        return [*FLOORS, first, *decoded, *others, *(name + FREE for name in freely)]
 
 
 @dataclasses.dataclass(frozen=True)

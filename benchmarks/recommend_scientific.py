@@ -5,9 +5,9 @@ An hour and a half of one core: every generator has a budget of CPU minutes, and
 
 from benchmarks.recommend_arms import main
 from benchmarks.recommend_generator import Net
-from benchmarks.recommend_plan import DEPLOYED, Plan
+from benchmarks.recommend_plan import DEPLOYED, UNMASKED, Plan
 
-NAME = "recommend_scientific"
+NAME, DEPLOYED_ARM = "recommend_scientific", "lazy" + DEPLOYED
 NETS = {
     "lazy": Net(),
     "ids: rqvae": Net("rqvae"),
@@ -21,18 +21,12 @@ NETS = {
     "t5": Net(model="t5", epochs=8, minutes=12.0),
 }
 REPORTED = {
-    "HR@10 above 10.40, counts as published": ("lazy" + DEPLOYED, "hr10", 10.40),
-    "NDCG@10 above 7.73, counts as published": ("lazy" + DEPLOYED, "ndcg10", 7.73),
-    "HR@10 above 8.12, T5 on published IDs, with its whole interval": (
-        "lazy" + DEPLOYED,
-        "hr10, whole interval",
-        8.12,
-    ),
-    "HR@10 above 8.12, T5 on published IDs, with its whole interval and no other's help": (
-        "lazy",
-        "hr10, whole interval",
-        8.12,
-    ),
+    "HR@10 above 10.40, counts as published": (DEPLOYED_ARM, "hr10", 10.40),
+    "NDCG@10 above 7.73, counts as published": (DEPLOYED_ARM, "ndcg10", 7.73),
+    "HR@10 above 8.12, T5 on published IDs, clearly": (DEPLOYED_ARM, "hr10, whole interval", 8.12),
+    "without masking HR@10 above 10.40": ("lazy" + UNMASKED, "hr10", 10.40),
+    "without masking NDCG@10 above 7.73": ("lazy" + UNMASKED, "ndcg10", 7.73),
+    "with no other's help HR@10 above 8.12, clearly": ("lazy", "hr10, whole interval", 8.12),
 }
 PLAN = Plan(NETS, REPORTED)
 
