@@ -28,24 +28,29 @@ MAX_LEAVES = 500_000  # above which the distances of all that is invalid to all 
 def grounded(lake: Lake, quantizer: str, trie: Trie, free: Leaves, depth: int) -> Leaves | None:
     """The first `depth` beams of each user, the invalid ones moved; None, with the reason logged, where this quantizer has
     no vectors of codes that it never gave."""
-    kept = Leaves(free.leaf_QB[:, :depth].copy(), free.score_QB[:, :depth], free.codes_QBL[:, :depth].copy())
-    is_lost_QB = (kept.leaf_QB < 0) & np.isfinite(kept.score_QB)
-    if not is_lost_QB.any():
-        return kept
-    leaf_codes_SL = trie.ids().astype(np.int64)
+    if len(trie.note_indptr_S1) - 1 > MAX_LEAVES:
+        log.info("free_grounded   left out: %d IDs are more than %d", len(trie.note_indptr_S1) - 1, MAX_LEAVES)
+        return None
     try:
-        tokenizer = load_quantizer(Artifacts(lake, KIND), quantizer)
-        lost_ML, at_M = np.unique(kept.codes_QBL[is_lost_QB], axis=0, return_inverse=True)
-        vectors = [vectors_of(tokenizer, codes_XL) for codes_XL in (lost_ML, leaf_codes_SL)]
+        return moved(load_quantizer(Artifacts(lake, KIND), quantizer), trie, free, depth)
     except (UnknownPrefixError, LakeError) as error:
         log.info(
             "free_grounded   left out: quantizer %s reads no vectors from these codes: %s", quantizer, error
         )
         return None
-    if len(leaf_codes_SL) > MAX_LEAVES:
-        log.info("free_grounded   left out: %d IDs are more than %d", len(leaf_codes_SL), MAX_LEAVES)
-        return None
-    lost_ME, leaf_SE = (torch.from_numpy(vector_XE) for vector_XE in vectors)
+
+
+def moved(tokenizer: Tokenizer, trie: Trie, free: Leaves, depth: int) -> Leaves:
+    """The same of any tokenizer. Raises `UnknownPrefixError` where it has no vectors of codes that it never gave."""
+    kept = Leaves(free.leaf_QB[:, :depth].copy(), free.score_QB[:, :depth], free.codes_QBL[:, :depth].copy())
+    is_lost_QB = (kept.leaf_QB < 0) & np.isfinite(kept.score_QB)
+    if not is_lost_QB.any():
+        return kept
+    leaf_codes_SL = trie.ids().astype(np.int64)
+    lost_ML, at_M = np.unique(kept.codes_QBL[is_lost_QB], axis=0, return_inverse=True)
+    lost_ME, leaf_SE = (
+        torch.from_numpy(vectors_of(tokenizer, codes_XL)) for codes_XL in (lost_ML, leaf_codes_SL)
+    )
     found_M = nearest(lost_ME, leaf_SE, top=1).place_QR[:, 0].numpy()
     kept.leaf_QB[is_lost_QB] = found_M[at_M.reshape(-1)]
     kept.codes_QBL[is_lost_QB] = leaf_codes_SL[kept.leaf_QB[is_lost_QB]]
