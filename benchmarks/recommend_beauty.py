@@ -6,9 +6,10 @@ A CPU-sized run: the networks have minutes, not the hours that the printed figur
 from benchmarks.recommend_arms import main
 from benchmarks.recommend_generator import Net
 from benchmarks.recommend_plan import DEPLOYED, Plan
+from jobs.recommend.settings import Recommend
 
 NAME, DEPLOYED_ARM = "recommend_beauty", "lazy" + DEPLOYED
-NETS = {"lazy": Net(minutes=15.0), "ids: rqvae": Net("rqvae", minutes=15.0)}
+NETS = {"lazy": Net(minutes=25.0, neighbours=Recommend.neighbours), "ids: rqvae": Net("rqvae", minutes=15.0)}
 REPORTED = {
     "HR@10 above 7.47, counts as published": (DEPLOYED_ARM, "hr10", 7.47),
     "HR@10 above 8.09, RPG": (DEPLOYED_ARM, "hr10", 8.09),

@@ -34,6 +34,7 @@ from jobs.recommend.collaborative import Collaborative
 from jobs.recommend.content_neighbours import ContentNotes
 from jobs.recommend.examples import Lesson, Row, save_examples, task_word, terse_lesson, tokenised
 from jobs.recommend.lazy_files import save_network
+from jobs.recommend.near_ids import NearIds, save_near_ids
 from jobs.recommend.recommender import Recommender
 from jobs.recommend.recommender_training import MAX_VALID, evenly, recipe_of, with_learned
 from jobs.recommend.search import Asked, Search, search_of
@@ -56,13 +57,14 @@ LANGUAGE = "en"
 class Net(NamedTuple):
     """What is trained: which IDs it speaks, which network, and its budget of CPU minutes. `is_mixed`: it also learns items'
     titles from their IDs and back, and, of each user's last training item, its ID from titles and its title from IDs
-    (LC-Rec)."""
+    (LC-Rec). `neighbours`: the weight that answers' neighbours have in what a lazy network learns."""
 
     ids: str = "community"
     model: str = LAZY
     epochs: int = Recommend.epochs
     minutes: float = 10.0
     is_mixed: bool = False
+    neighbours: float = 0.0
 
 
 class Learned(NamedTuple):
@@ -81,10 +83,19 @@ def histories_of(sequences: Sequences, texts: list[str]) -> list[list[str]]:
 
 
 def learned(
-    net: Net, data: RecommendSet, ids: Ids, sequences: Sequences, valid: Cases, room: Path, seed: int
+    net: Net,
+    data: RecommendSet,
+    ids: Ids,
+    sequences: Sequences,
+    valid: Cases,
+    room: Path,
+    seed: int,
+    near: NearIds | None,
 ) -> Learned:
-    """Train on the sequences what is not trained yet; the loss on `valid` says which epoch is kept."""
-    settings = dataclasses.replace(Recommend(), model=net.model, epochs=net.epochs, seed=seed)
+    """Train on the sequences what is not trained yet; `valid` says which epoch is kept. `near`: neighbours to learn too."""
+    settings = dataclasses.replace(
+        Recommend(), model=net.model, epochs=net.epochs, seed=seed, neighbours=net.neighbours
+    )
     base = base_of(net, data, ids, settings)
     recipe = recipe_of(settings, base)
     if not ((room / RECIPE).exists() and read_recipe(room) == recipe):
@@ -96,6 +107,8 @@ def learned(
         held = tokenised(base.tokenizer, _held(valid, ids, settings))
         save_examples(room, "valid", evenly(held, MAX_VALID))
         save_network(base.network, room / BASE)
+        if near is not None:
+            save_near_ids(room, near)
         for left in (SPENT, LEARNED):  # of another recipe
             (room / left).unlink(missing_ok=True)
         write_atomically(room / RECIPE, recipe.as_json().encode())

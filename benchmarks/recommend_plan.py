@@ -16,6 +16,7 @@ from benchmarks.recommend_ids import Ids, ids_of
 from benchmarks.tokenizer_data import Items
 from benchmarks.tokenizer_data import load as load_items
 from jobs.recommend.base_model import LAZY
+from jobs.recommend.near_ids import NearIds, near_ids
 from models.recommend import content, markov_knn
 from models.recommend.sequences import Cases, Sequences, sequences_of
 
@@ -95,7 +96,14 @@ class Bench:
 
     def learned(self, name: str) -> Learned:
         net, room = self.net(name), self.folder / "rooms" / file_of(name)
-        return learned(net, self.data, self.ids(net), self.data.train, self.data.valid, room, self.seed)
+        near = self.near_ids(net, self.data.train)
+        return learned(net, self.data, self.ids(net), self.data.train, self.data.valid, room, self.seed, near)
+
+    def near_ids(self, net: Net, sequences: Sequences) -> NearIds | None:
+        """What answers share their weight with, by clicks of the sequences and by content."""
+        if not net.neighbours:
+            return None
+        return near_ids(self.counts(sequences).near_NN, self.near.near_NN, self.ids(net).codes_NL)
 
     def refitted(self, name: str) -> tuple[Learned, Sequences]:
         """The same network from train and valid answers, for as many epochs as were best without these."""
@@ -103,7 +111,8 @@ class Bench:
         net = self.net(name)._replace(epochs=epoch)
         longer = with_answers(self.data.train, self.data.valid)
         room = self.folder / "rooms" / file_of(name + REFIT)
-        return learned(net, self.data, self.ids(net), longer, self.data.valid, room, self.seed), longer
+        near, ids = self.near_ids(net, longer), self.ids(net)
+        return learned(net, self.data, ids, longer, self.data.valid, room, self.seed, near), longer
 
 
 def with_answers(sequences: Sequences, cases: Cases) -> Sequences:

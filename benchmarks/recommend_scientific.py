@@ -6,10 +6,12 @@ An hour and a half of one core: every generator has a budget of CPU minutes, and
 from benchmarks.recommend_arms import main
 from benchmarks.recommend_generator import Net
 from benchmarks.recommend_plan import DEPLOYED, UNMASKED, Plan
+from jobs.recommend.settings import Recommend
 
 NAME, DEPLOYED_ARM = "recommend_scientific", "lazy" + DEPLOYED
 NETS = {
-    "lazy": Net(),
+    "lazy": Net(neighbours=Recommend.neighbours),
+    "lazy, answers alone": Net(),
     "ids: rqvae": Net("rqvae"),
     "ids: random": Net("random"),
     "ids: rqvae_zcr (published)": Net("rqvae_zcr"),
