@@ -24,7 +24,9 @@ class Recommend:
     parts: int = 1  # that a process splits its share of a step into, where it does not fit into memory
     learning_rate: float = 0.001
     dropout: float = 0.0  # of compact models; 0: as the family has it, lazy 0.5, causal and t5 0.2
-    # lazy: the weight of an answer's neighbours, by clicks and by content, in what is learned; 0: the answer alone.
+    # lazy: the weight of an answer's neighbours, by clicks and by content, in what is learned; 0: the answer alone, and no
+    # stand-ins. NDCG@10 of the validation answers of Amazon Scientific, the model alone: 0 .0856, 0.4 .0975 (.0914 without
+    # stand-ins).
     neighbours: float = 0.4
     noise: bool = True  # causal: windows of a history are learned also in another order and with notes left out
     patience: int = 5  # epochs without a better validation loss, or with the model lazy without a better NDCG@10

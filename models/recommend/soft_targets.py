@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from models.recommend import content
 from models.recommend.neighbours import ranked
 
+BLOCK_ROWS = 8192  # whose neighbours are put in order at a time
+
 
 @dataclass(frozen=True)
 class Config:
@@ -57,7 +59,9 @@ def sharper(near_NN: sp.csr_array, config: Config) -> sp.csr_array:
 
 def strongest_of(near_NN: sp.csr_array, keep: int) -> Near:
     """The `keep` nearest of each row, with all its weight."""
-    leaf_NE, share_NE = ranked(near_NN, keep)
+    starts = range(0, max(1, near_NN.shape[0]), BLOCK_ROWS)
+    parts = [ranked(near_NN[start : start + BLOCK_ROWS], keep) for start in starts]
+    leaf_NE, share_NE = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return Near(leaf_NE, share_NE / np.maximum(share_NE.sum(axis=1, keepdims=True), np.float32(1e-30)))
 
 

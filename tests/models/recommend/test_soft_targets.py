@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from models.recommend import content
+from models.recommend import content, soft_targets
 from models.recommend.id_tokens import IdTokens
 from models.recommend.lazy import Config, Lazy
 from models.recommend.prefixes import prefix_keys
@@ -123,10 +123,13 @@ def test_both_neighbourhoods_are_mixed_and_one_alone_has_all_weight_by_hand() ->
     assert blend(clicks, None, Soft()).leaf_NE[0, 0] == 1
 
 
-def test_of_too_many_the_nearest_are_kept_with_all_weight() -> None:
-    found = strongest_of(sp.csr_array(np.array([[0.1, 0.4, 0.2, 0.3]], dtype=np.float32)), 2)
-    assert found.leaf_NE.tolist() == [[1, 3]]
-    assert found.share_NE.tolist() == [pytest.approx([4 / 7, 3 / 7])]
+def test_of_too_many_the_nearest_are_kept_with_all_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    near_NN = sp.csr_array(np.array([[0.1, 0.4, 0.2, 0.3], [0, 0, 1, 0]], dtype=np.float32))
+    for rows in (8192, 1):
+        monkeypatch.setattr(soft_targets, "BLOCK_ROWS", rows)
+        found = strongest_of(near_NN, 2)
+        assert found.leaf_NE.tolist() == [[1, 3], [2, -1]]
+        assert found.share_NE.tolist() == [pytest.approx([4 / 7, 3 / 7]), [1, 0]]
 
 
 def test_neighbours_made_flat_become_those_made_sharp() -> None:
