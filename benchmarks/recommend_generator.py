@@ -178,7 +178,7 @@ def in_process(room: Path, seconds: float) -> dict[str, Any]:
     path = room / SPENT
     spent = json.loads(path.read_bytes()) if path.exists() else {"cpu_s": 0.0, "seconds": 0.0, "peak_mib": 0}
     left = math.ceil(seconds - spent["cpu_s"])
-    if (room / LEARNED).exists() or left <= 0:
+    if (room / LEARNED).exists() or left <= 0 or spent.get("cut_at", 0) >= seconds:
         return spent
     started = time.monotonic()
     child = subprocess.Popen(command_of(room), cwd=ROOT)
@@ -196,6 +196,8 @@ def in_process(room: Path, seconds: float) -> dict[str, Any]:
             "seconds": round(spent["seconds"] + time.monotonic() - started, 1),
             "peak_mib": max(spent["peak_mib"], usage.ru_maxrss // 1024),
         }
+        if child.returncode == -signal.SIGXCPU:
+            spent["cut_at"] = seconds  # within the last second of it
         write_atomically(path, json.dumps(spent).encode())
     if child.returncode not in (0, -signal.SIGXCPU):
         raise SystemExit(f"the training in {room} ended with {child.returncode}: its last lines say why")
