@@ -39,6 +39,16 @@ class Plan(NamedTuple):
         return next(iter(self.nets))
 
     @property
+    def alike(self) -> str:
+        """The generator that differs from those of other IDs by its IDs alone; empty where there is none."""
+        other = next((net for name, net in self.nets.items() if name.startswith("ids: ")), None)
+        default = self.nets[self.first]
+        if other is None:
+            return self.first
+        wanted = default._replace(neighbours=other.neighbours, minutes=other.minutes)
+        return next((name for name, net in self.nets.items() if net == wanted), "")
+
+    @property
     def arms(self) -> list[str]:
         """All names, what is cheap first."""
         first = self.first

@@ -60,7 +60,7 @@ def differences(
 def tell(name: str, arms: Mapping[str, Arm], user_Q: np.ndarray, plan: Plan, source: str, seed: int) -> None:
     """Show and write what all arms earned."""
     ends = intervals(arms, user_Q, seed)
-    bases = {**BASES, "alone": plan.first}
+    bases = {**BASES, "alike": plan.alike}
     less = {short: differences(arms, base, user_Q, seed) for short, base in bases.items() if base in arms}
     at_10 = KS.index(10)
     rows = []
@@ -117,9 +117,9 @@ def bars(
             less["scorer"][deployed]["ndcg10"][1] > 0
         )
     for arm in (name for name in arms if name.startswith("ids: ") and not name.endswith(FREE)):
-        if "alone" in less:
-            high = less["alone"][arm]["ndcg10"][2]
-            found[f"{first}: its IDs give more NDCG@10 than {arm} beyond noise"] = high < 0
+        if "alike" in less:
+            high = less["alike"][arm]["ndcg10"][2]
+            found[f"{plan.alike}: its IDs give more NDCG@10 than {arm} beyond noise"] = high < 0
     waits = {arm: earned.facts.get("input_wait") for arm, earned in arms.items() if not arm.endswith(REFIT)}
     told = [wait for wait in waits.values() if wait is not None]
     if told:

@@ -163,7 +163,7 @@ def test_bars_are_missed_where_a_network_adds_nothing_beyond_noise_or_waits_for_
         "ids: rqvae": arm_of([0.0] * 51 + [1.0] * 49),
     }
     users = np.arange(100)
-    less = {short: differences(made, base, users, 1) for short, base in {**BASES, "alone": "lazy"}.items()}
+    less = {short: differences(made, base, users, 1) for short, base in {**BASES, "alike": "lazy"}.items()}
     held = bars(PLAN, intervals(made, users, 1), less, made)
     assert held == {
         "lazy: HR@10 above 1": True,
