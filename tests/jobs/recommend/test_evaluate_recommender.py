@@ -162,7 +162,7 @@ def test_figures_that_were_changed_by_hand_are_refused(judged: Lake) -> None:
 def test_a_current_one_of_other_codes_is_not_judged_and_the_reason_is_kept(world: Lake) -> None:
     make_recommender(world, "r0", quantizer="g0")
     Artifacts(world, "recommender").promote("r0", D1)
-    run(world, guidance=1)
+    run(world, "--generation", generation_of(world), guidance=1)
     (path,) = (world.root / "artifacts" / "recommender_evaluation").glob("*/figures.json")
     facts = json.loads(path.read_bytes())
     assert facts["deployed"] == "generative"  # the model alone
