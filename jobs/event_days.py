@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.config import Config
+import argparse
+
+from jobs.config import Config, optional_day, yes_or_no
 from jobs.lake import Lake, LakeError, days_before
 from jobs.sources import delivered_days
 from schemas.tables import EVENTS
@@ -27,3 +29,10 @@ def event_days(
             "delivered and not published yet: run those days first (a backfill in order does), or trigger with allow_gaps"
         )
     return published
+
+
+def add_window_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """`--since` and `--allow-gaps`: which days of its window a job waits for."""
+    parser.add_argument("--since", type=optional_day, help="no day before this one is waited for")
+    parser.add_argument("--allow-gaps", type=yes_or_no, default=False, help="true: also where days are missing")
+    return parser

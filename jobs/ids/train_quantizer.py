@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.artifact import Artifacts
+from jobs.bounds import require_within
 from jobs.config import add_run_arguments, yes_or_no
 from jobs.ids.gates import weaknesses
 from jobs.ids.inputs import require_sane_inputs, training_reads
@@ -28,17 +29,16 @@ log = logging.getLogger("notemill")
 def require_sane(settings: Quantizer) -> None:
     """Raise `LakeError` where the configured settings cannot make semantic IDs."""
     levels = MAX_LEVELS - (settings.collisions == "extra")
-    for name, value, low, high in (
-        ("levels", settings.levels, 1, levels),
-        ("codes", settings.codes, 1, MAX_CODES),
-        ("epochs", settings.epochs, 1, 1_000_000),
-        ("min_separated_share", settings.min_separated_share, 0, 1),
-        ("min_used_share", settings.min_used_share, 0, 1),
-        ("min_last_perplexity_share", settings.min_last_perplexity_share, 0, 1),
-        ("max_shared_share", settings.max_shared_share, 0, 1),
-    ):
-        if not low <= value <= high:
-            raise LakeError(f"quantizer.{name} is {value}: it must be from {low} to {high}")
+    bounds = (
+        ("levels", 1, levels),
+        ("codes", 1, MAX_CODES),
+        ("epochs", 1, 1_000_000),
+        ("min_separated_share", 0, 1),
+        ("min_used_share", 0, 1),
+        ("min_last_perplexity_share", 0, 1),
+        ("max_shared_share", 0, 1),
+    )
+    require_within("quantizer", settings, bounds)
 
 
 def before_of(artifacts: Artifacts, day: str, recipe: str) -> tuple[str | None, bool]:

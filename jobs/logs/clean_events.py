@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from jobs.config import Config, add_run_arguments, optional_path
 from jobs.lake import Lake
+from jobs.quarantine import refused
 from jobs.session import run_job, spark_session
 from jobs.sources import Drop, day_bounds, find_drop, read_drop
 from jobs.staging import Plan, persisted, published_reads, run_once, stage_spark
@@ -92,16 +93,7 @@ def quarantined(rows: DataFrame) -> DataFrame:
         )
         .otherwise(F.concat(F.lit("ts is "), F.coalesce(F.col("ts").cast("string"), F.lit("null"))))
     )
-    return (
-        rows.where(F.col("verdict").isNotNull())
-        .withColumn("again", F.explode(F.sequence(F.lit(1), F.col("copies").cast("int"))))
-        .select(
-            F.col("verdict").alias("reason"),
-            seen.alias("detail"),
-            F.col("_record").alias("record"),
-            F.col("_source").alias("source"),
-        )
-    )
+    return refused(rows, seen)
 
 
 def counts_of(rows: DataFrame) -> dict[str, int]:

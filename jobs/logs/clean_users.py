@@ -18,6 +18,7 @@ from pyspark.sql.window import Window
 
 from jobs.config import Config, add_run_arguments, optional_path
 from jobs.lake import Lake
+from jobs.quarantine import refused
 from jobs.session import run_job, spark_session
 from jobs.sources import Drop, find_drop, read_drop
 from jobs.staging import Plan, persisted, run_once, stage_arrow, stage_spark
@@ -79,16 +80,7 @@ def judged(raw: DataFrame) -> DataFrame:
 
 def quarantined(rows: DataFrame) -> DataFrame:
     """The rows that broke a rule, once for each time they came, in the columns of the quarantine."""
-    return (
-        rows.where(F.col("verdict").isNotNull() & ~F.col("verdict").startswith("cleaned"))
-        .withColumn("again", F.explode(F.sequence(F.lit(1), F.col("copies").cast("int"))))
-        .select(
-            F.col("verdict").alias("reason"),
-            _what_was_seen().alias("detail"),
-            F.col("_record").alias("record"),
-            F.col("_source").alias("source"),
-        )
-    )
+    return refused(rows, _what_was_seen())
 
 
 def _what_was_seen() -> Column:

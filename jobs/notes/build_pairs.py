@@ -23,8 +23,8 @@ import numpy.typing as npt
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
-from jobs.config import Config, Pairs, add_run_arguments, optional_day, yes_or_no
-from jobs.event_days import event_days
+from jobs.config import Config, Pairs, add_run_arguments
+from jobs.event_days import add_window_arguments, event_days
 from jobs.lake import Lake, LakeError, days_before
 from jobs.notes.pair_workers import (
     BLOCKS,
@@ -209,10 +209,7 @@ def window(config: Config, lake: Lake, day: str, since: str | None, allow_gaps: 
 
 def arg_parser() -> argparse.ArgumentParser:
     """`--config`, `--day`, `--since` and `--allow-gaps`; the window, bounds and caps are `pairs` in the configuration."""
-    parser = add_run_arguments(argparse.ArgumentParser("build_pairs", description=__doc__))
-    parser.add_argument("--since", type=optional_day, help="no day before this one is waited for")
-    parser.add_argument("--allow-gaps", type=yes_or_no, default=False, help="true: also where days are missing")
-    return parser
+    return add_window_arguments(add_run_arguments(argparse.ArgumentParser("build_pairs", description=__doc__)))
 
 
 def main(argv: list[str]) -> None:

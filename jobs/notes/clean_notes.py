@@ -15,6 +15,7 @@ from pyspark.sql.window import Window
 
 from jobs.config import Config, add_run_arguments, optional_path
 from jobs.lake import Lake
+from jobs.quarantine import refused
 from jobs.session import run_job, spark_session
 from jobs.sources import Drop, day_bounds, find_drop, read_drop
 from jobs.staging import Plan, persisted, run_once, stage_spark
@@ -89,16 +90,7 @@ def quarantined(rows: DataFrame) -> DataFrame:
     detail = F.concat_ws(
         "", F.lit("note "), F.coalesce("note_id", F.lit("without id")), F.lit(": "), _what_was_seen()
     )
-    return (
-        rows.where(F.col("verdict").isNotNull() & ~F.col("verdict").startswith("cleaned"))
-        .withColumn("again", F.explode(F.sequence(F.lit(1), F.col("copies").cast("int"))))
-        .select(
-            F.col("verdict").alias("reason"),
-            detail.alias("detail"),
-            F.col("_record").alias("record"),
-            F.col("_source").alias("source"),
-        )
-    )
+    return refused(rows, detail)
 
 
 def _what_was_seen() -> F.Column:

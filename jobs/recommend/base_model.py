@@ -21,7 +21,6 @@ from models.recommend.networks import FAMILIES, compact_network, sizes_of
 from models.recommend.new_words import with_words
 from models.recommend.prefixes import prefix_keys
 
-STYLES = ("terse", "sentence")
 LAZY, CAUSAL = "lazy", "causal"
 
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 from pyspark.sql import functions as F
 
-from jobs.config import Config, ConfigError, Recommend, add_run_arguments, optional_day, yes_or_no
-from jobs.event_days import event_days
+from jobs.config import Config, ConfigError, Recommend, add_run_arguments
+from jobs.event_days import add_window_arguments, event_days
 from jobs.lake import Lake, LakeError, days_before
 from jobs.recommend.engagements import engagements, sequences
 from jobs.recommend.instruction_texts import ALIGNMENT, FUSED, GIVEN, instructing
@@ -145,12 +145,7 @@ def required(rules: Recommend) -> dict[str, object]:
 
 def arg_parser() -> argparse.ArgumentParser:
     """`--config`, `--day`, `--since` and `--allow-gaps`; what is asked is `recommend` in the configuration."""
-    parser = add_run_arguments(argparse.ArgumentParser("build_instructions", description=__doc__))
-    parser.add_argument("--since", type=optional_day, help="no day before this one is waited for")
-    parser.add_argument(
-        "--allow-gaps", type=yes_or_no, default=False, help="true: also where days are missing"
-    )
-    return parser
+    return add_window_arguments(add_run_arguments(argparse.ArgumentParser("build_instructions", description=__doc__)))
 
 
 def main(argv: list[str]) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from jobs.config import Config, add_run_arguments, optional_day, yes_or_no
-from jobs.event_days import event_days
+from jobs.config import Config, add_run_arguments
+from jobs.event_days import add_window_arguments, event_days
 from jobs.lake import Lake
 from jobs.recommend.content_neighbours import content_reads, make_content
 from jobs.recommend.engagements import engagements
@@ -120,12 +120,7 @@ def _by_source(rows: DataFrame) -> dict[str, int]:
 
 def arg_parser() -> argparse.ArgumentParser:
     """`--config`, `--day`, `--since` and `--allow-gaps`; how lists are made is `recommend` in the configuration."""
-    parser = add_run_arguments(argparse.ArgumentParser("recommend", description=__doc__))
-    parser.add_argument("--since", type=optional_day, help="no day before this one is waited for")
-    parser.add_argument(
-        "--allow-gaps", type=yes_or_no, default=False, help="true: also where days are missing"
-    )
-    return parser
+    return add_window_arguments(add_run_arguments(argparse.ArgumentParser("recommend", description=__doc__)))
 
 
 def main(argv: list[str]) -> None:

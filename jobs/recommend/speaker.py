@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jobs.artifact import Artifacts
+from jobs.bounds import require_within
 from jobs.ids.catalogue_trie import binding_of, trie_of
 from jobs.lake import Lake, LakeError
 from jobs.recommend.promotions import KIND, current_recommender
@@ -66,14 +67,13 @@ def require_words(generation: str, words: Sequence[int], codes: Sequence[int]) -
 
 def require_servable(settings: Recommend) -> None:
     """Raise `LakeError` where the configured settings make no lists."""
-    for name, value, low, high in (
-        ("history_days", settings.history_days, 1, 3650),
-        ("history", settings.history, 1, 200),
-        ("top", settings.top, 1, 1000),
-        ("beams", settings.beams, 1, 10_000),
-        ("guidance", settings.guidance, 0, 1),
-        ("content", settings.content, 0, 1),
-        ("max_judged", settings.max_judged, 1, 100_000_000),
-    ):
-        if not low <= value <= high:
-            raise LakeError(f"recommend.{name} is {value}: it must be from {low} to {high}")
+    bounds = (
+        ("history_days", 1, 3650),
+        ("history", 1, 200),
+        ("top", 1, 1000),
+        ("beams", 1, 10_000),
+        ("guidance", 0, 1),
+        ("content", 0, 1),
+        ("max_judged", 1, 100_000_000),
+    )
+    require_within("recommend", settings, bounds)

@@ -7,6 +7,7 @@ import logging
 import shutil
 
 from jobs.artifact import Artifacts
+from jobs.bounds import require_within
 from jobs.config import Config, ConfigError, add_run_arguments
 from jobs.lake import Lake, LakeError, hold
 from jobs.recommend.settings import Recommend
@@ -22,20 +23,19 @@ def require_sane(settings: Recommend) -> None:
     """Raise `LakeError` where the configured settings cannot make a recommender."""
     from jobs.recommend.base_model import LAZY, is_compact
 
-    for name, value, low, high in (
-        ("history", settings.history, 1, 200),
-        ("epochs", settings.epochs, 1, 10_000),
-        ("batch_size", settings.batch_size, 1, 1_000_000),
-        ("parts", settings.parts, 1, 1_000_000),
-        ("learning_rate", settings.learning_rate, 1e-7, 1),
-        ("dropout", settings.dropout, 0, 0.9),
-        ("neighbours", settings.neighbours, 0, 0.9),
-        ("patience", settings.patience, 1, 10_000),
-        ("lora_rank", settings.lora_rank, 0, 1024),
-        ("processes", settings.processes, 1, 64),
-    ):
-        if not low <= value <= high:
-            raise LakeError(f"recommend.{name} is {value}: it must be from {low} to {high}")
+    bounds = (
+        ("history", 1, 200),
+        ("epochs", 1, 10_000),
+        ("batch_size", 1, 1_000_000),
+        ("parts", 1, 1_000_000),
+        ("learning_rate", 1e-7, 1),
+        ("dropout", 0, 0.9),
+        ("neighbours", 0, 0.9),
+        ("patience", 1, 10_000),
+        ("lora_rank", 0, 1024),
+        ("processes", 1, 64),
+    )
+    require_within("recommend", settings, bounds)
     if settings.processes > settings.batch_size:
         raise LakeError(
             f"recommend.processes is {settings.processes}: no more than recommend.batch_size ({settings.batch_size})"

@@ -7,8 +7,9 @@ import logging
 import shutil
 
 from jobs.artifact import Artifacts
+from jobs.bounds import require_within
 from jobs.config import Config, Tags, add_run_arguments
-from jobs.lake import Lake, LakeError, hold
+from jobs.lake import Lake, hold
 from jobs.session import run_job
 from jobs.tags.lessons import Lessons, read_lessons
 from jobs.tags.student import KIND, load_student
@@ -110,15 +111,14 @@ def run(config: Config, day: str, how: str) -> None:
 
 def require_sane(settings: Tags) -> None:
     """Raise `LakeError` where the configured settings cannot make a student."""
-    for name, value, low, high in (
-        ("distill_days", settings.distill_days, 1, 3650),
-        ("distill_steps", settings.distill_steps, 1, 10_000_000),
-        ("rationale_weight", settings.rationale_weight, 0, 100),
-        ("lora_rank", settings.lora_rank, 0, 1024),
-        ("min_agreement", settings.min_agreement, 0, 1),
-    ):
-        if not low <= value <= high:
-            raise LakeError(f"tags.{name} is {value}: it must be from {low} to {high}")
+    bounds = (
+        ("distill_days", 1, 3650),
+        ("distill_steps", 1, 10_000_000),
+        ("rationale_weight", 0, 100),
+        ("lora_rank", 0, 1024),
+        ("min_agreement", 0, 1),
+    )
+    require_within("tags", settings, bounds)
 
 
 def arg_parser() -> argparse.ArgumentParser:
