@@ -17,14 +17,11 @@ from jobs.recommend.training import Training
 from models.recommend.id_tokens import IdTokens
 from models.recommend.lazy import Config, Lazy
 from models.recommend.prefixes import prefix_keys
+from tests.jobs.recommend.killed import killed_in_step
 from tests.jobs.recommend.small_training import SIZES, examples, recipe
 
 CATALOGUE = np.array([(first, second) for first in range(4) for second in range(4)])
 SMALL = Config(places=5, dim=16, layers=1, heads=2, dropout=0.2, note_dropout=0.3)
-
-
-class Killed(BaseException):
-    """What no handler of the code may catch."""
 
 
 @pytest.fixture(autouse=True)
@@ -52,17 +49,9 @@ def undisturbed() -> bytes:
 def test_a_kill_in_any_step_leaves_the_same_weights(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, undisturbed: bytes, step: int
 ) -> None:
-    learn, state = Training._learn, tmp_path / "state.safetensors"
-
-    def until(self: Training, told: Any) -> None:
-        if self.step == step:
-            raise Killed
-        learn(self, told)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Training, "_learn", until)
-        with pytest.raises(Killed):
-            training(lazy_recipe()).run(state)
+    state = tmp_path / "state.safetensors"
+    with killed_in_step(monkeypatch, step):
+        training(lazy_recipe()).run(state)
     assert save(dict(training(lazy_recipe()).run(state).weights)) == undisturbed
 
 

@@ -18,6 +18,7 @@ from jobs.recommend.recommender_inputs import inputs_of
 from jobs.recommend.train_recommender import run
 from models.recommend.soft_targets import Near
 from tests.jobs.lakes import tree
+from tests.jobs.recommend.killed import killed_in_step
 from tests.jobs.recommend.served import on_a_ring, publish_vectors
 from tests.jobs.recommend.taught import DAY, NOTES, configured
 from tests.jobs.recommend.trained import small_and_quick, taught_lake
@@ -108,25 +109,13 @@ def test_without_embeddings_clicks_alone_tell_and_the_log_says_so(
     assert f"note_embeddings ds={DAY} are not published: clicks alone" in caplog.text
 
 
-class Killed(BaseException):
-    """What no handler of the code may catch."""
-
-
 def test_a_killed_training_with_neighbours_makes_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn, lakes = training.Training._learn, [read_lake(tmp_path / name) for name in ("one", "two")]
-
-    def until(self: training.Training, told: Any) -> None:
-        if self.step == 5:
-            raise Killed
-        learn(self, told)
-
+    lakes = [read_lake(tmp_path / name) for name in ("one", "two")]
     monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(training.Training, "_learn", until)
-        with pytest.raises(Killed):
-            run(configured(lakes[0], model="lazy"), DAY)
+    with killed_in_step(monkeypatch, 5):
+        run(configured(lakes[0], model="lazy"), DAY)
     names = [run(configured(lake, model="lazy"), DAY) for lake in lakes]
     assert names[0] == names[1]
     one, two = (dict(tree(Artifacts(lake, KIND).folder(names[0]))) for lake in lakes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -21,22 +20,16 @@ from jobs.recommend.examples import tokenised
 from jobs.recommend.recommender import KIND, Recommender, load_recommender
 from jobs.recommend.train_recommender import main, require_sane, run
 from models.recommend.lazy import Lazy
-from models.recommend.prefixes import catalogue_of
-from tests.jobs.lakes import tree
+from tests.jobs.recommend.killed import Killed
 from tests.jobs.recommend.taught import (
-    CODES,
     DAY,
-    NOTES,
     configured,
     publish_taught,
     rings,
     rows_of,
-    semantic_id,
 )
 from tests.jobs.recommend.tiny_language_models import tiny_language_model
-from tests.jobs.recommend.trained import best_ids, small_and_quick, taught_lake
-
-TIMES = ("seconds", "clock")  # measured, so not the same twice
+from tests.jobs.recommend.trained import best_ids, files_of, small_and_quick, taught_lake
 
 
 @pytest.fixture(autouse=True)
@@ -47,14 +40,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def taught(tmp_path: Path) -> Lake:
     return taught_lake(tmp_path)
-
-
-def files_of(lake: Lake, generation: str) -> dict[str, Any]:
-    """Every file of an artifact but what was measured."""
-    found: dict[str, Any] = dict(tree(Artifacts(lake, KIND).folder(generation)))
-    manifest = json.loads(found.pop("manifest.json"))
-    kept = {name: value for name, value in manifest.items() if name not in (*TIMES, "files")}
-    return {**found, "facts": kept, "files": manifest["files"]}
 
 
 def valid_loss(found: Recommender, config: Config) -> float:
@@ -103,10 +88,6 @@ def test_the_same_inputs_are_trained_once(
         main([f"--config={config.home / 'notemill.yaml'}", f"--day={DAY}"])
     assert f"recommender {generation}: trained already from the same inputs" in caplog.text
     assert Artifacts(config.open_lake(), KIND).generations() == [generation]
-
-
-class Killed(BaseException):
-    """What no handler of the code may catch."""
 
 
 @pytest.mark.parametrize("where", ["preparing", "training", "writing"])
@@ -250,60 +231,3 @@ def test_a_model_that_is_nowhere_is_refused(taught: Lake, monkeypatch: pytest.Mo
         ConfigError, match=r"recommend\.model: 'nowhere/at-all' is neither a folder nor a model"
     ):
         run(configured(taught, model="nowhere/at-all"), DAY)
-
-
-@pytest.fixture(scope="module")
-def lazily_trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, str]:
-    """The same with the lazy network."""
-    with pytest.MonkeyPatch.context() as patch:
-        small_and_quick(patch)
-        lake = taught_lake(tmp_path_factory.mktemp("lazily"))
-        config = configured(lake, model="lazy", epochs=30, learning_rate=0.01)
-        return config, run(config, DAY)
-
-
-def test_the_lazy_network_tells_what_comes_next_in_the_ring(lazily_trained: tuple[Config, str]) -> None:
-    config, generation = lazily_trained
-    found = load_recommender(config.open_lake(), generation)
-    histories = [["n01", "n02"], ["n02", "n03", "n04"], ["n08", "n09", "n10"]]
-    assert best_ids(found, histories) == [semantic_id(note) for note in ("n03", "n05", "n11")]
-    assert best_ids(found, [[]])[0] in map(semantic_id, NOTES)
-
-
-def test_the_lazy_network_says_what_chose_its_epoch_and_knows_the_days_catalogue(
-    lazily_trained: tuple[Config, str],
-) -> None:
-    config, generation = lazily_trained
-    lake = config.open_lake()
-    facts, folder = Artifacts(lake, KIND).manifest(generation), Artifacts(lake, KIND).folder(generation)
-    figures = [point["valid_ndcg_10"] for point in facts["curve"]]
-    assert figures[facts["best_epoch"] - 1] == max(figures) > 0.9
-    assert f"| {facts['best_epoch']} | " in (folder / "card.md").read_text()
-    assert f"{max(figures):.4f}" in (folder / "card.md").read_text()
-    assert "generation_config.json" not in facts["files"]
-    network = load_recommender(lake, generation).network
-    assert sorted(catalogue_of(list(keys_of(network)), (CODES,) * 3).tolist()) == sorted(NOTES.values())
-
-
-def keys_of(network: Lazy) -> Any:
-    return (network.get_buffer(f"key_{level}") for level in range(3))
-
-
-def test_a_killed_training_of_the_lazy_network_makes_the_same_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    learn, lakes = training.Training._learn, [taught_lake(tmp_path / name) for name in ("one", "two")]
-
-    def until(self: training.Training, told: Any) -> None:
-        if self.step == 5:
-            raise Killed
-        learn(self, told)
-
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(training.Training, "_learn", until)
-        with pytest.raises(Killed):
-            run(configured(lakes[0], model="lazy"), DAY)
-    one, two = (run(configured(lake, model="lazy"), DAY) for lake in lakes)
-    assert one == two
-    assert files_of(lakes[0], one) == files_of(lakes[1], two)

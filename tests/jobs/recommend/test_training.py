@@ -18,11 +18,8 @@ from jobs.recommend import training as loop
 from jobs.recommend.batches import epoch_batches
 from jobs.recommend.training import Training
 from jobs.recommend.training_state import earlier
+from tests.jobs.recommend.killed import Killed, killed_in_step
 from tests.jobs.recommend.small_training import examples, recipe, training
-
-
-class Killed(BaseException):
-    """What no handler of the code may catch."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,26 +37,12 @@ def run_again(state: Path) -> bytes:
     return save(dict(training(recipe(), examples(), examples(5)).run(state).weights))
 
 
-def killed_in_step(monkeypatch: pytest.MonkeyPatch, state: Path, step: int) -> None:
-    """Train until the kill comes inside that step, counted from 0."""
-    learn = Training._learn
-
-    def until(self: Training, told: object) -> None:
-        if self.step == step:
-            raise Killed
-        learn(self, told)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Training, "_learn", until)
-        with pytest.raises(Killed):
-            training(recipe(), examples(), examples(5)).run(state)
-
-
 @pytest.mark.parametrize("step", [0, 1, 3, 4, 8])
 def test_a_kill_in_any_step_leaves_the_same_weights(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, undisturbed: bytes, step: int
 ) -> None:
-    killed_in_step(monkeypatch, tmp_path / "state.safetensors", step)
+    with killed_in_step(monkeypatch, step):
+        training(recipe(), examples(), examples(5)).run(tmp_path / "state.safetensors")
     assert run_again(tmp_path / "state.safetensors") == undisturbed
 
 
@@ -107,7 +90,8 @@ def test_a_state_cut_short_is_told_and_the_one_before_or_none_is_taken(
     cut: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    killed_in_step(monkeypatch, tmp_path / "state.safetensors", 5)
+    with killed_in_step(monkeypatch, 5):
+        training(recipe(), examples(), examples(5)).run(tmp_path / "state.safetensors")
     for name in cut:
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content[: len(content) * 2 // 3])
@@ -123,7 +107,8 @@ def test_a_state_cut_short_is_told_and_the_one_before_or_none_is_taken(
 def test_a_state_of_another_recipe_is_left_aside(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    killed_in_step(monkeypatch, tmp_path / "state.safetensors", 5)
+    with killed_in_step(monkeypatch, 5):
+        training(recipe(), examples(), examples(5)).run(tmp_path / "state.safetensors")
     other = training(recipe(learning_rate=0.02), examples(), examples(5))
     with caplog.at_level(logging.WARNING, logger="notemill"):
         other.run(tmp_path / "state.safetensors")

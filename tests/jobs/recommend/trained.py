@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from jobs.artifact import Artifacts
 from jobs.audit import Audit
 from jobs.config import Config
 from jobs.lake import Lake
-from jobs.recommend.recommender import Recommender
+from jobs.recommend.recommender import KIND, Recommender
 from jobs.recommend.train_recommender import run
 from models.ids.text import codes_to_text
 from models.ids.trie_build import build
 from models.ids.trie_torch import on_device
 from models.recommend import networks
 from models.recommend.decoding import beam_search
+from tests.jobs.lakes import tree
 from tests.jobs.recommend.taught import (
     CODES,
     DAY,
@@ -30,6 +34,7 @@ from tests.jobs.recommend.taught import (
     semantic_id,
 )
 
+TIMES = ("seconds", "clock")  # measured, so not the same twice
 SMALL = networks.Config(hidden=32, layers=2, heads=2, head_width=16, feed_forward=64)
 
 
@@ -64,3 +69,11 @@ def best_ids(recommender: Recommender, histories: list[list[str]]) -> list[str]:
     trie = on_device(build(ids, np.zeros(len(ids), dtype=np.int64), [CODES] * 3).trie)
     found = beam_search(recommender.decoder, prompt, trie, num_beams=3)
     return [codes_to_text(codes[0].tolist()) for codes in found.code_QBL]
+
+
+def files_of(lake: Lake, generation: str) -> dict[str, Any]:
+    """Every file of an artifact but what was measured."""
+    found: dict[str, Any] = dict(tree(Artifacts(lake, KIND).folder(generation)))
+    manifest = json.loads(found.pop("manifest.json"))
+    kept = {name: value for name, value in manifest.items() if name not in (*TIMES, "files")}
+    return {**found, "facts": kept, "files": manifest["files"]}
